@@ -1,0 +1,203 @@
+package events
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// beatTTL is how long the log keeps a beat. A follower that was away
+	// for longer cannot show that it was reading the same log, and replays.
+	beatTTL = 2 * time.Minute
+	// beatTimeout bounds one round of the barrier.
+	beatTimeout = 2 * time.Second
+)
+
+var (
+	// ErrIncomplete: the log has lost revocations that had been read from it.
+	ErrIncomplete = errors.New("events: log lost revocations")
+	// ErrNotAdmitted: whoever was asked has not yet made sure that this
+	// epoch of the log holds everything it must.
+	ErrNotAdmitted = errors.New("events: epoch not admitted")
+)
+
+// A Role says who commits a beat.
+type Role string
+
+// The roles.
+const (
+	RoleIssuer Role = "issuer"
+	RoleEdge   Role = "edge" // standing in while no issuer answers
+)
+
+// A Beat is a record without content: that it was committed is all it says.
+type Beat struct {
+	By Role   `json:"by"`
+	ID string `json:"id"`
+}
+
+// An Answer tells how far to read. Whoever has applied the log of Epoch up to
+// Seq knows every revocation that was acknowledged before the question was
+// asked, provided that it has read as many revocations as the answerer had:
+// State is the log's description of itself from after the beat, and Count what
+// the answerer's follower counted for it.
+type Answer struct {
+	Epoch string `json:"epoch"`
+	Seq   uint64 `json:"seq"`
+	By    Role   `json:"by"`
+	State State  `json:"state"`
+	Count uint64 `json:"count"`
+}
+
+// A Barrier answers how far to read, by committing beats. One beat answers all
+// questions that arrived before it was published, and beats are paced, so the
+// cost does not grow with the number of those who ask.
+type Barrier struct {
+	log      Log
+	follower *Follower
+	beat     Beat
+	pace     time.Duration
+
+	mu       sync.Mutex
+	waiting  *round // the questions for the next beat
+	running  bool
+	admitted Position // the epoch and lineage that may be answered for
+}
+
+type round struct {
+	done   chan struct{}
+	answer Answer
+	err    error
+}
+
+// NewBarrier makes a barrier over a log and a running follower of that log.
+// Beats start at least pace apart.
+func NewBarrier(log Log, follower *Follower, by Role, id string, pace time.Duration) *Barrier {
+	return &Barrier{log: log, follower: follower, beat: Beat{By: by, ID: id}, pace: pace}
+}
+
+// Admit allows answers for the epoch and lineage of p: its caller has made
+// sure that the log holds every unexpired revocation.
+func (b *Barrier) Admit(p Position) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.admitted = p
+}
+
+// Admitted reports whether answers may be given for the log as it is now.
+func (b *Barrier) Admitted() bool { return b.admits(b.follower.Position()) }
+
+func (b *Barrier) admits(p Position) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return p.Epoch != "" && p.Epoch == b.admitted.Epoch && p.Lineage == b.admitted.Lineage
+}
+
+// Confirm answers one question. The beat is published after Confirm is called.
+func (b *Barrier) Confirm(ctx context.Context) (Answer, error) {
+	r := b.join()
+	select {
+	case <-r.done:
+		return r.answer, r.err
+	case <-ctx.Done():
+		return Answer{}, ctx.Err()
+	}
+}
+
+func (b *Barrier) join() *round {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.waiting == nil {
+		b.waiting = &round{done: make(chan struct{})}
+		if !b.running {
+			b.running = true
+			go b.commit()
+		}
+	}
+	return b.waiting
+}
+
+// commit publishes beats for as long as there are questions.
+func (b *Barrier) commit() {
+	for {
+		b.mu.Lock()
+		r := b.waiting
+		b.waiting = nil // later questions need a later beat
+		b.running = r != nil
+		b.mu.Unlock()
+		if r == nil {
+			return
+		}
+		pace := time.NewTimer(b.pace)
+		r.answer, r.err = b.round()
+		close(r.done)
+		<-pace.C
+	}
+}
+
+func (b *Barrier) round() (Answer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), beatTimeout)
+	defer cancel()
+	a, pos, err := b.Probe(ctx)
+	if err == nil && !b.admits(pos) {
+		return Answer{}, ErrNotAdmitted
+	}
+	return a, err
+}
+
+// Probe commits one beat and reads up to it, whether the epoch is admitted or
+// not. Any sign that the log has changed its identity, gone back, or lost
+// something makes the follower verify or replay, and is an error.
+func (b *Barrier) Probe(ctx context.Context) (Answer, Position, error) {
+	data, err := json.Marshal(b.beat)
+	if err != nil {
+		return Answer{}, Position{}, err
+	}
+	before := b.follower.Position()
+	seq, err := b.log.Append(ctx, Record{Kind: KindBeat, Data: data, TTL: beatTTL})
+	if err != nil {
+		return Answer{}, Position{}, err
+	}
+	if seq <= before.Seq {
+		b.follower.Verify()
+		return Answer{}, Position{}, fmt.Errorf("%w: beat at %d, had read %d", ErrDiverged, seq, before.Seq)
+	}
+	pos, err := b.follower.CatchUp(ctx, "", seq, beatTimeout)
+	if err != nil {
+		return Answer{}, Position{}, err
+	}
+	answer := Answer{Epoch: pos.Epoch, Seq: seq, By: b.beat.By}
+	answer.State, answer.Count, err = b.audit(ctx, pos)
+	if err != nil {
+		return Answer{}, Position{}, err
+	}
+	return answer, pos, nil
+}
+
+// audit makes sure that the log that took the beat is the one the follower
+// reads, and that nothing is missing from it.
+func (b *Barrier) audit(ctx context.Context, pos Position) (State, uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
+	defer cancel()
+	state, err := b.log.State(ctx)
+	if err != nil {
+		return State{}, 0, err
+	}
+	if state.Epoch != pos.Epoch {
+		b.follower.Verify()
+		return State{}, 0, fmt.Errorf("%w: epoch %s, was reading %s", ErrDiverged, state.Epoch, pos.Epoch)
+	}
+	count, err := b.follower.Count(ctx, state)
+	if err != nil {
+		return State{}, 0, fmt.Errorf("events: audit: %w", err)
+	}
+	if state.Revocations < count {
+		b.follower.Replay()
+		return State{}, 0, ErrIncomplete
+	}
+	return state, count, nil
+}

@@ -1,0 +1,126 @@
+package events
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+)
+
+// An Exchange carries the barrier's question to those who answer it.
+type Exchange interface {
+	// Ask puts the question to one answerer or, when everyone is true, to
+	// all of them, and returns the first good answer. ErrNoAnswerer says
+	// that there is none to ask.
+	Ask(ctx context.Context, everyone bool) (Answer, error)
+	// Serve answers questions with answer until stop is called. Answer is
+	// called in a goroutine of its own for each.
+	Serve(ctx context.Context, answer func(context.Context) (Answer, error)) (stop func(), err error)
+}
+
+// ErrNoAnswerer: nobody is there to ask how far to read.
+var ErrNoAnswerer = errors.New("events: nobody answers")
+
+// answerers is the queue group of those who answer.
+const answerers = "curfew"
+
+// NATSExchange is the Exchange over core NATS. A question to one goes through
+// a queue group; a question to everyone reaches also those whose share of the
+// queue is lost because another member is stuck.
+type NATSExchange struct {
+	nc       *nats.Conn
+	subjects Subjects
+}
+
+// NewNATSExchange uses the subjects of one region.
+func NewNATSExchange(nc *nats.Conn, region string) *NATSExchange {
+	return &NATSExchange{nc: nc, subjects: Subjects{region}}
+}
+
+type reply struct {
+	Answer
+	Refused string `json:"refused,omitempty"`
+}
+
+// Ask implements Exchange.
+func (x *NATSExchange) Ask(ctx context.Context, everyone bool) (Answer, error) {
+	subject := x.subjects.Sync()
+	if everyone {
+		subject = x.subjects.SyncAll()
+	}
+	inbox := x.nc.NewRespInbox()
+	sub, err := x.nc.SubscribeSync(inbox)
+	if err != nil {
+		return Answer{}, fmt.Errorf("events: ask: %w: %w", ErrUnavailable, err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	if err := x.nc.PublishRequest(subject, inbox, nil); err != nil {
+		return Answer{}, fmt.Errorf("events: ask: %w: %w", ErrUnavailable, err)
+	}
+	for {
+		a, err := next(ctx, sub)
+		if err == nil || !everyone || !errors.Is(err, ErrNotAdmitted) {
+			return a, err
+		}
+	}
+}
+
+func next(ctx context.Context, sub *nats.Subscription) (Answer, error) {
+	msg, err := sub.NextMsgWithContext(ctx)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		return Answer{}, ErrNoAnswerer
+	case err != nil:
+		return Answer{}, fmt.Errorf("events: ask: %w: %w", ErrUnavailable, err)
+	}
+	var r reply
+	if err := json.Unmarshal(msg.Data, &r); err != nil {
+		return Answer{}, fmt.Errorf("events: ask: %w: %w", ErrUnavailable, err)
+	}
+	if r.Refused != "" {
+		return Answer{}, fmt.Errorf("%w: %s", ErrNotAdmitted, r.Refused)
+	}
+	return r.Answer, nil
+}
+
+// Serve implements Exchange.
+func (x *NATSExchange) Serve(ctx context.Context, answer func(context.Context) (Answer, error)) (func(), error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var pending sync.WaitGroup
+	handle := func(msg *nats.Msg) {
+		pending.Go(func() { x.respond(ctx, msg, answer) })
+	}
+	one, err := x.nc.QueueSubscribe(x.subjects.Sync(), answerers, handle)
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("events: serve: %w", err)
+	}
+	all, err := x.nc.Subscribe(x.subjects.SyncAll(), handle)
+	if err != nil {
+		cancel()
+		_ = one.Unsubscribe()
+		return nil, fmt.Errorf("events: serve: %w", err)
+	}
+	return func() {
+		_ = one.Unsubscribe()
+		_ = all.Unsubscribe()
+		cancel()
+		pending.Wait()
+	}, nil
+}
+
+func (x *NATSExchange) respond(ctx context.Context, msg *nats.Msg, answer func(context.Context) (Answer, error)) {
+	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
+	defer cancel()
+	a, err := answer(ctx)
+	r := reply{Answer: a}
+	if err != nil {
+		r.Refused = err.Error()
+	}
+	if data, err := json.Marshal(r); err == nil {
+		_ = msg.Respond(data) // the asker asks again
+	}
+}

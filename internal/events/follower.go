@@ -1,0 +1,236 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// A Position says how far a follower has applied the log.
+type Position struct {
+	Epoch string
+	// Lineage counts the times this follower has started over. Positions
+	// of different lineages are not comparable, even within one epoch: the
+	// log may have been rolled back in between.
+	Lineage uint64
+	Seq     uint64
+}
+
+// maxBatch bounds how many messages are applied at a time.
+const maxBatch = 512
+
+// A Follower applies a log without gaps, for as long as Run runs. It resumes
+// after interruptions and starts over when the log has diverged.
+type Follower struct {
+	log   Log
+	apply func([]Message) error
+	slog  *slog.Logger
+
+	mu        sync.Mutex
+	pos       Position
+	last      Cursor
+	caughtUp  bool          // in this lineage, the end of the log has been seen
+	moved     chan struct{} // closed and replaced whenever pos changes
+	interrupt context.CancelCauseFunc
+	census    census
+}
+
+// NewFollower makes a follower that hands every message, in order, to apply.
+// Messages come in batches; a batch ends when the log has no more for now.
+// When apply fails, the batch is not counted as applied and will be read again.
+func NewFollower(log Log, apply func([]Message) error, logger *slog.Logger) *Follower {
+	return &Follower{log: log, apply: apply, slog: logger, moved: make(chan struct{})}
+}
+
+// Run follows the log until ctx ends. Every failure is retried, with backoff
+// and jitter.
+func (f *Follower) Run(ctx context.Context) {
+	pause := NewBackOff(50*time.Millisecond, 2*time.Second)
+	for ctx.Err() == nil {
+		before := f.Position()
+		err := f.follow(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, ErrDiverged):
+			f.slog.Warn("log diverged, replaying from its start", "error", err)
+			f.startOver()
+		case errors.Is(err, errInterrupted):
+		default:
+			f.slog.Warn("log interrupted, resuming", "error", err, "seq", before.Seq)
+		}
+		if f.Position() != before {
+			pause.Reset()
+		}
+		Sleep(ctx, pause.NextBackOff())
+	}
+}
+
+var errInterrupted = errors.New("events: follow interrupted")
+
+// follow reads from where the follower stands until something is wrong.
+//
+// A hole in the sequence is normal while the follower reads what was written
+// before it came: beats live shorter than revocations. Once it has caught up, a
+// message can only be gone before it was read if it was removed, or if reading
+// it took longer than a beat lives. Both call for a replay.
+func (f *Follower) follow(parent context.Context) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	f.mu.Lock()
+	f.interrupt = cancel
+	after, lineage, caughtUp := f.last, f.pos.Lineage, f.caughtUp
+	f.mu.Unlock()
+
+	var batch []Message
+	for m, err := range f.log.Follow(ctx, after) {
+		if err != nil {
+			return errors.Join(f.flush(lineage, batch), cause(ctx, err))
+		}
+		if caughtUp && m.Seq != after.Seq+1 {
+			return fmt.Errorf("%w: messages %d to %d are gone", ErrDiverged, after.Seq+1, m.Seq-1)
+		}
+		after.Seq, caughtUp = m.Seq, caughtUp || m.Pending == 0
+		batch = append(batch, m)
+		if m.Pending == 0 || len(batch) == maxBatch {
+			if err := f.flush(lineage, batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+	}
+	return cause(ctx, ErrUnavailable)
+}
+
+// cause prefers the reason for which a follow was cancelled.
+func cause(ctx context.Context, err error) error {
+	if c := context.Cause(ctx); c != nil {
+		return c
+	}
+	return err
+}
+
+func (f *Follower) flush(lineage uint64, batch []Message) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	if err := f.apply(batch); err != nil {
+		return err
+	}
+	last := batch[len(batch)-1]
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.pos.Lineage != lineage {
+		return errInterrupted // Replay was called while the batch was applied
+	}
+	for _, m := range batch {
+		f.census.add(m)
+	}
+	f.last = Cursor{Epoch: last.Epoch, Seq: last.Seq, Time: last.Time}
+	f.caughtUp = f.caughtUp || last.Pending == 0
+	f.move(Position{Epoch: last.Epoch, Lineage: f.pos.Lineage, Seq: last.Seq})
+	return nil
+}
+
+// startOver forgets the position but nothing that was applied.
+func (f *Follower) startOver() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last, f.caughtUp = Cursor{}, false
+	f.census = census{}
+	f.move(Position{Lineage: f.pos.Lineage + 1})
+}
+
+func (f *Follower) move(p Position) {
+	f.pos = p
+	close(f.moved)
+	f.moved = make(chan struct{})
+}
+
+// Position returns how far the log has been applied.
+func (f *Follower) Position() Position {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pos
+}
+
+// Wait blocks until everything up to seq of the epoch, or of any epoch when it
+// is empty, has been applied. The error is ctx's.
+func (f *Follower) Wait(ctx context.Context, epoch string, seq uint64) (Position, error) {
+	for {
+		f.mu.Lock()
+		pos, moved := f.pos, f.moved
+		f.mu.Unlock()
+		if pos.Seq >= seq && (epoch == "" || pos.Epoch == epoch) {
+			return pos, nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return pos, ctx.Err()
+		}
+	}
+}
+
+// CatchUp is Wait for as long as there is progress towards it, since a first
+// replay may take long. When there is none for the time of patience, what is
+// waited for may have been lost: the follower verifies, and CatchUp fails.
+func (f *Follower) CatchUp(ctx context.Context, epoch string, seq uint64, patience time.Duration) (Position, error) {
+	for last := f.Position(); ; {
+		wait, cancel := context.WithTimeout(ctx, patience)
+		pos, err := f.Wait(wait, epoch, seq)
+		cancel()
+		if err == nil {
+			return pos, nil
+		}
+		if ctx.Err() != nil || !pos.nearer(last, epoch) {
+			f.Verify()
+			return pos, fmt.Errorf("events: read up to %d, want %d: %w", pos.Seq, seq, err)
+		}
+		last = pos
+	}
+}
+
+// nearer reports whether p is on the way from last to a position in epoch.
+func (p Position) nearer(last Position, epoch string) bool {
+	return p.Lineage == last.Lineage && p.Seq > last.Seq && (epoch == "" || p.Epoch == epoch)
+}
+
+// Verify makes the follower bind anew, which shows whether the log is still
+// the one it was reading. Call it whenever there is reason to doubt that.
+func (f *Follower) Verify() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.interrupt != nil {
+		f.interrupt(errInterrupted)
+	}
+}
+
+// Replay makes the follower apply the whole log once more, from its start.
+func (f *Follower) Replay() {
+	f.startOver()
+	f.Verify()
+}
+
+// Count returns how many revocations the follower has read among those that
+// the log held up to s.LastSeq when it described itself as s, leaving out those
+// about to expire. All who have read the whole log count the same. More than
+// the log itself holds means that it has lost some, by a purge, a deletion or a
+// leap of its clock; fewer than another reader means that they were lost before
+// this follower came to read them. Count waits until the follower has read as
+// far as s.
+func (f *Follower) Count(ctx context.Context, s State) (uint64, error) {
+	if _, err := f.Wait(ctx, s.Epoch, s.LastSeq); err != nil {
+		return 0, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n, ok := f.census.upTo(s)
+	if !ok {
+		return 0, ErrUnavailable
+	}
+	return n, nil
+}

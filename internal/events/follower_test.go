@@ -1,0 +1,201 @@
+package events_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/events/memlog"
+)
+
+// A reader is a follower and the set of revocations that it has applied.
+type reader struct {
+	*events.Follower
+	seen map[string]bool
+}
+
+// read starts a follower; it ends with the test. The set may be looked at
+// while the bubble is idle.
+func read(ctx context.Context, log events.Log) *reader {
+	r := &reader{seen: map[string]bool{}}
+	r.Follower = events.NewFollower(log, func(batch []events.Message) error {
+		for _, m := range batch {
+			if m.Kind == events.KindRevocation {
+				r.seen[string(m.Data)] = true
+			}
+		}
+		return nil
+	}, slog.New(slog.DiscardHandler))
+	go r.Run(ctx)
+	return r
+}
+
+func appendRevocations(t *testing.T, log events.Log, from, to int) {
+	t.Helper()
+	for i := from; i < to; i++ {
+		if _, err := log.Append(t.Context(), revocation(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func revocation(i int) events.Record {
+	return events.Record{
+		Kind: events.KindRevocation, Scope: events.ScopeSession,
+		Data: fmt.Append(nil, i), TTL: 30 * time.Minute,
+	}
+}
+
+// bubble runs test in a synctest bubble whose context ends with it.
+func bubble(t *testing.T, test func(t *testing.T, ctx context.Context)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer func() {
+			cancel()
+			time.Sleep(time.Minute) // virtual: whatever was paced or timed has ended
+			synctest.Wait()
+		}()
+		test(t, ctx)
+	})
+}
+
+func wantSeen(t *testing.T, r *reader, n int) {
+	t.Helper()
+	synctest.Wait()
+	for i := range n {
+		if !r.seen[fmt.Sprint(i)] {
+			t.Fatalf("revocation %d of %d was never applied", i, n)
+		}
+	}
+}
+
+func TestFollowerAppliesEverything(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := memlog.New()
+		appendRevocations(t, log, 0, 2000)
+		r := read(ctx, log)
+		appendRevocations(t, log, 2000, 2010)
+		wantSeen(t, r, 2010)
+		if got := r.Position(); got.Seq != 2010 || got.Lineage != 0 {
+			t.Errorf("position %+v, want sequence 2010 in the first lineage", got)
+		}
+	})
+}
+
+func TestFollowerResumesAfterInterruption(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := memlog.New()
+		appendRevocations(t, log, 0, 10)
+		r := read(ctx, log)
+		synctest.Wait()
+		log.SetDown(true)
+		time.Sleep(time.Minute)
+		log.SetDown(false)
+		appendRevocations(t, log, 10, 20)
+		time.Sleep(5 * time.Second)
+		wantSeen(t, r, 20)
+		if got := r.Position().Lineage; got != 0 {
+			t.Errorf("replayed %d times, want a resume", got)
+		}
+	})
+}
+
+// A recreated log that has already grown past the old position: resuming
+// there would skip everything below.
+func TestFollowerReplaysARecreatedLog(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := memlog.New()
+		appendRevocations(t, log, 0, 5)
+		r := read(ctx, log)
+		synctest.Wait()
+		log.Recreate()
+		appendRevocations(t, log, 5, 30)
+		time.Sleep(5 * time.Second)
+		wantSeen(t, r, 30)
+		if got := r.Position(); got.Lineage != 1 || got.Seq != 25 {
+			t.Errorf("position %+v, want sequence 25 in the second lineage", got)
+		}
+	})
+}
+
+// A log rolled back within its epoch that has grown past the old position.
+func TestFollowerReplaysARolledBackLog(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := memlog.New()
+		appendRevocations(t, log, 0, 10)
+		r := read(ctx, log)
+		synctest.Wait()
+		time.Sleep(time.Second)
+		log.Rollback(5)
+		appendRevocations(t, log, 10, 30)
+		time.Sleep(5 * time.Second)
+		wantSeen(t, r, 30)
+		if got := r.Position().Lineage; got != 1 {
+			t.Errorf("lineage %d, want one replay", got)
+		}
+	})
+}
+
+func TestFollowerRetriesAFailedBatch(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := memlog.New()
+		appendRevocations(t, log, 0, 3)
+		var calls, applied int
+		f := events.NewFollower(log, func(batch []events.Message) error {
+			if calls++; calls < 4 {
+				return fmt.Errorf("store is away")
+			}
+			applied += len(batch)
+			return nil
+		}, slog.New(slog.DiscardHandler))
+		go f.Run(ctx)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if applied != 3 || f.Position().Seq != 3 {
+			t.Errorf("applied %d, position %+v", applied, f.Position())
+		}
+	})
+}
+
+func TestCountNoticesAPurge(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := memlog.New()
+		appendRevocations(t, log, 0, 100)
+		r := read(ctx, log)
+		synctest.Wait()
+		holds := func() bool {
+			t.Helper()
+			s, err := log.State(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := r.Count(ctx, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s.Revocations >= n
+		}
+		if !holds() {
+			t.Error("an intact log is said to have lost something")
+		}
+		log.Purge()
+		appendRevocations(t, log, 100, 150)
+		if holds() {
+			t.Error("a purge went unnoticed behind new revocations")
+		}
+		r.Replay()
+		time.Sleep(time.Second)
+		if !holds() {
+			t.Error("after the replay the log is still said to have lost something")
+		}
+		time.Sleep(31 * time.Minute)
+		if !holds() {
+			t.Error("revocations that expired are missed")
+		}
+	})
+}

@@ -1,0 +1,112 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// JetStream is the Log on a NATS JetStream stream.
+type JetStream struct {
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	subjects Subjects
+	replicas int
+	stream   atomic.Pointer[jetstream.Stream]
+}
+
+// NewJetStream uses the stream of one region. Replicas counts only when
+// Ensure creates the stream: 1 or, in a cluster, 3.
+func NewJetStream(nc *nats.Conn, region string, replicas int) (*JetStream, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, fmt.Errorf("events: %w", err)
+	}
+	return &JetStream{nc: nc, js: js, subjects: Subjects{region}, replicas: replicas}, nil
+}
+
+// Ensure implements Log. An existing stream is left as it is: its operator may
+// have changed its replicas or its placement.
+func (l *JetStream) Ensure(ctx context.Context) error {
+	_, err := l.js.CreateStream(ctx, jetstream.StreamConfig{
+		Name:        l.subjects.Stream(),
+		Description: "Curfew: revocations and beats",
+		Subjects:    []string{l.subjects.Revocations(), l.subjects.Beat()},
+		Storage:     jetstream.FileStorage,
+		Replicas:    l.replicas,
+		Discard:     jetstream.DiscardNew,
+		AllowMsgTTL: true,
+		AllowDirect: false, // a direct get may be answered by a lagging replica
+	})
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		return nil
+	}
+	return wrapJetStream("create stream", err)
+}
+
+// Append implements Log. It sets no message id: the server would drop a refill
+// as a duplicate of the message that was lost.
+func (l *JetStream) Append(ctx context.Context, r Record) (uint64, error) {
+	msg := nats.NewMsg(l.subjects.of(r))
+	msg.Data = r.Data
+	ack, err := l.js.PublishMsg(ctx, msg,
+		jetstream.WithExpectStream(l.subjects.Stream()),
+		jetstream.WithMsgTTL(max(r.TTL, time.Second).Round(time.Second)),
+		jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return 0, wrapJetStream("append", err)
+	}
+	return ack.Sequence, nil
+}
+
+// State implements Log.
+func (l *JetStream) State(ctx context.Context) (State, error) {
+	stream, err := l.handle(ctx)
+	if err != nil {
+		return State{}, wrapJetStream("state", err)
+	}
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(l.subjects.Revocations()))
+	if err != nil {
+		return State{}, wrapJetStream("state", err)
+	}
+	state := State{Epoch: epochOf(info), LastSeq: info.State.LastSeq, Now: info.TimeStamp}
+	for _, n := range info.State.Subjects {
+		state.Revocations += n
+	}
+	return state, nil
+}
+
+// handle returns a handle on the stream's name; it outlives the stream.
+func (l *JetStream) handle(ctx context.Context) (jetstream.Stream, error) {
+	if s := l.stream.Load(); s != nil {
+		return *s, nil
+	}
+	s, err := l.js.Stream(ctx, l.subjects.Stream())
+	if err == nil {
+		l.stream.Store(&s)
+	}
+	return s, err
+}
+
+// epochOf names one incarnation of a stream. The server keeps the creation
+// time across restarts and takes a new one when the stream is made anew.
+func epochOf(info *jetstream.StreamInfo) string {
+	return info.Created.UTC().Format(time.RFC3339Nano)
+}
+
+func wrapJetStream(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return fmt.Errorf("events: %s: %w: %w", what, ErrNoLog, err)
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("events: %s: %w", what, err)
+	}
+	return fmt.Errorf("events: %s: %w: %w", what, ErrUnavailable, err)
+}

@@ -1,0 +1,103 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+)
+
+// readPatience is how long a reader of the whole log waits for one message: the
+// one it is to stop at may have been lost meanwhile.
+const readPatience = 3 * time.Second
+
+// Restore makes sure that the log holds every revocation of live, appending
+// those it lacks, and then admits the epoch. Live is read anew in every pass.
+// It may run at several issuers at once: a duplicate does no harm.
+//
+// The order matters. A pass first reads up to a beat, so that the follower has
+// counted all there is; only then does it compare; and it admits only if a
+// second beat finds that nothing of what was counted has gone since. Whatever
+// is lost before the first beat is missed by the comparison, and whatever is
+// lost after it by the second beat's audit.
+func (b *Barrier) Restore(ctx context.Context, live func(context.Context) iter.Seq2[Revocation, error]) (restored int, err error) {
+	for {
+		_, first, err := b.Probe(ctx)
+		if err != nil {
+			return restored, err
+		}
+		n, err := b.appendMissing(ctx, first, live(ctx))
+		restored += n
+		if err != nil {
+			return restored, fmt.Errorf("events: restore: %w", err)
+		}
+		if n > 0 {
+			continue // and look again
+		}
+		_, second, err := b.Probe(ctx)
+		if err != nil {
+			return restored, err
+		}
+		if second.Epoch != first.Epoch || second.Lineage != first.Lineage {
+			return restored, fmt.Errorf("events: restore: %w: between two beats", ErrDiverged)
+		}
+		b.Admit(second)
+		return restored, nil
+	}
+}
+
+func (b *Barrier) appendMissing(ctx context.Context, upTo Position, live iter.Seq2[Revocation, error]) (n int, err error) {
+	held, err := b.held(ctx, upTo)
+	if err != nil {
+		return 0, err
+	}
+	for r, err := range live {
+		if err != nil {
+			return n, err
+		}
+		if held[r.ID] {
+			continue
+		}
+		if _, err := Publish(ctx, b.log, r); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// held reads the ids of all revocations in the log up to a position.
+func (b *Barrier) held(ctx context.Context, upTo Position) (map[string]bool, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stalled := time.AfterFunc(readPatience, func() { cancel(ErrUnavailable) })
+	defer stalled.Stop()
+	ids := make(map[string]bool)
+	for m, err := range b.log.Follow(ctx, Cursor{}) {
+		if err != nil {
+			return nil, cause(ctx, err)
+		}
+		stalled.Reset(readPatience)
+		if m.Epoch != upTo.Epoch {
+			return nil, ErrDiverged
+		}
+		if m.Kind == KindRevocation {
+			if r, err := DecodeRevocation(m.Data); err == nil {
+				ids[r.ID] = true
+			}
+		}
+		if m.Seq >= upTo.Seq {
+			return ids, nil
+		}
+	}
+	return nil, ErrUnavailable
+}
+
+// Publish appends one revocation to the log.
+func Publish(ctx context.Context, log Log, r Revocation) (seq uint64, err error) {
+	data, err := r.Encode()
+	if err != nil {
+		return 0, err
+	}
+	return log.Append(ctx, Record{Kind: KindRevocation, Scope: r.Scope, Data: data, TTL: r.TTL()})
+}

@@ -1,0 +1,107 @@
+package events
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A Scope says what one revocation covers.
+type Scope string
+
+// The scopes that exist in this version. An edge that reads a scope it does
+// not know must treat its copy as incomplete, never skip the entry.
+const (
+	ScopeToken   Scope = "token"   // Subject is a jti
+	ScopeSession Scope = "session" // Subject is a sid
+)
+
+// Valid reports whether this version can apply revocations of the scope.
+func (s Scope) Valid() bool { return s == ScopeToken || s == ScopeSession }
+
+// MaxSubject bounds the length of a revoked id, in bytes.
+const MaxSubject = 512
+
+// ErrBadRevocation is wrapped by every error about a revocation that cannot
+// be understood or must not be published.
+var ErrBadRevocation = errors.New("events: bad revocation")
+
+// A Revocation says that tokens must no longer be accepted. It is immutable,
+// and there is no un-revoke: any set of revocations merges by union, so
+// duplicates, replay and order never matter.
+type Revocation struct {
+	// ID identifies the act of revoking, not the thing revoked.
+	ID    string `json:"id"`
+	Scope Scope  `json:"scope"`
+	// Issuer is the iss of the tokens concerned: a jti or sid means
+	// nothing without it.
+	Issuer string `json:"iss"`
+	// Subject is the id revoked: a jti or a sid.
+	Subject string `json:"sub"`
+	// Stamp is the store's strictly ordered stamp in Unix milliseconds.
+	Stamp int64 `json:"stamp"`
+	// TTLMillis is how long a holder keeps the entry, counted by the
+	// holder's own clock from the moment it took the entry over. A
+	// duration, not a date: no clock is compared with another.
+	TTLMillis int64  `json:"ttl_ms"`
+	Reason    string `json:"reason,omitempty"`
+	Actor     string `json:"actor,omitempty"`
+	// Incarnation names the store that held the entry when it was
+	// published; empty when no store could be reached.
+	Incarnation string `json:"store,omitempty"`
+}
+
+// TTL is how long a holder keeps the entry after taking it over.
+func (r Revocation) TTL() time.Duration { return time.Duration(r.TTLMillis) * time.Millisecond }
+
+// Key is what the stores file the revocation under.
+func (r Revocation) Key() string { return Key(r.Scope, r.Issuer, r.Subject) }
+
+// Key names one revocable thing in the stores: the same for every revocation
+// of it, different for every other scope, issuer or id. It is a hash, so its
+// length is fixed and no id, however hostile, can pose as another.
+func Key(scope Scope, issuer, subject string) string {
+	h := sha256.New()
+	for _, part := range [...]string{string(scope), issuer, subject} {
+		fmt.Fprintf(h, "%d:%s,", len(part), part)
+	}
+	return string(scope) + ":" + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+}
+
+// Encode returns the revocation's form on the log and in the store.
+func (r Revocation) Encode() ([]byte, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	return json.Marshal(r)
+}
+
+// DecodeRevocation reads what Encode wrote. Fields it does not know are
+// ignored, so that newer issuers can add some; a scope it does not know is an
+// error, because it cannot be applied.
+func DecodeRevocation(data []byte) (Revocation, error) {
+	var r Revocation
+	if err := json.Unmarshal(data, &r); err != nil {
+		return Revocation{}, fmt.Errorf("%w: %w", ErrBadRevocation, err)
+	}
+	return r, r.check()
+}
+
+func (r Revocation) check() error {
+	switch {
+	case r.ID == "":
+		return fmt.Errorf("%w: no id", ErrBadRevocation)
+	case !r.Scope.Valid():
+		return fmt.Errorf("%w: unknown scope %q", ErrBadRevocation, r.Scope)
+	case r.Issuer == "":
+		return fmt.Errorf("%w: no issuer", ErrBadRevocation)
+	case r.Subject == "" || len(r.Subject) > MaxSubject:
+		return fmt.Errorf("%w: subject of %d bytes, want 1 to %d", ErrBadRevocation, len(r.Subject), MaxSubject)
+	case r.TTLMillis <= 0:
+		return fmt.Errorf("%w: no time to live", ErrBadRevocation)
+	}
+	return nil
+}

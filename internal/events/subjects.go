@@ -1,0 +1,49 @@
+package events
+
+import "strings"
+
+// Subjects names the streams and subjects of one region. A region is a single
+// subject token: lower-case letters, digits and dashes.
+type Subjects struct{ Region string }
+
+// Stream is the log's stream.
+func (s Subjects) Stream() string { return "CURFEW_" + s.Region }
+
+// AuditStream is the stream of what happened to sessions.
+func (s Subjects) AuditStream() string { return "CURFEW_AUDIT_" + s.Region }
+
+// Revocations matches every revocation.
+func (s Subjects) Revocations() string { return s.prefix() + "revoke.>" }
+
+// Beat carries the barrier's beats.
+func (s Subjects) Beat() string { return s.prefix() + "beat" }
+
+// Sync carries the barrier's question, over core NATS.
+func (s Subjects) Sync() string { return s.prefix() + "sync" }
+
+// SyncAll carries the same question to all who can answer.
+func (s Subjects) SyncAll() string { return s.prefix() + "sync.all" }
+
+// Session carries one kind of session event to the audit stream; "*" matches
+// all.
+func (s Subjects) Session(kind string) string { return s.prefix() + "session." + kind }
+
+func (s Subjects) prefix() string { return "curfew." + s.Region + "." }
+
+func (s Subjects) of(r Record) string {
+	if r.Kind == KindBeat {
+		return s.Beat()
+	}
+	return s.prefix() + "revoke." + string(r.Scope)
+}
+
+func (s Subjects) kind(subject string) Kind {
+	rest := strings.TrimPrefix(subject, s.prefix())
+	switch {
+	case strings.HasPrefix(rest, "revoke."):
+		return KindRevocation
+	case rest == "beat":
+		return KindBeat
+	}
+	return Other
+}
