@@ -1,0 +1,22 @@
+package token
+
+import "errors"
+
+// What Verify answers when it refuses. ErrMalformed, ErrInvalid and ErrExpired
+// are final for the token; ErrKeysUnavailable says nothing about it.
+var (
+	// ErrMalformed: this is not a JWT in compact form (code token_malformed).
+	ErrMalformed = errors.New("token: malformed")
+	// ErrInvalid: a JWT that is not one of ours: signature, key, algorithm,
+	// type, issuer, audience, or a claim that is missing (token_invalid).
+	ErrInvalid = errors.New("token: invalid")
+	// ErrExpired: valid in every respect but past its exp (token_expired).
+	ErrExpired = errors.New("token: expired")
+	// ErrKeysUnavailable: the key that the token names is not at hand and the
+	// issuer could not be asked. The caller MUST refuse the request, whatever
+	// its fail mode, and SHOULD do so with 503 so that the client keeps a
+	// token that may be good.
+	ErrKeysUnavailable = errors.New("token: keys unavailable")
+	// ErrNoKeys: the keys directory holds no key, and none was to be made.
+	ErrNoKeys = errors.New("token: no signing key")
+)

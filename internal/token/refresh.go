@@ -1,0 +1,114 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
+)
+
+const (
+	// fetchTimeout bounds one fetch, so that a stalled issuer cannot hold up
+	// the next one.
+	fetchTimeout = askWait
+	maxJWKS      = 1 << 20
+)
+
+// Run keeps the set current until ctx ends, whose error it returns. It is the
+// only one that fetches: one call at a time.
+func (r *RemoteKeys) Run(ctx context.Context) error {
+	retry := retryMin
+	for {
+		rd := r.begin()
+		rd.err = r.fetch(ctx)
+		close(rd.done)
+		pause := refreshEvery
+		if rd.err == nil {
+			retry = retryMin
+		} else {
+			pause, retry = retry, min(2*retry, retryMax)
+			r.log.WarnContext(ctx, "cannot load signing keys", "err", rd.err, "ready", r.Ready())
+		}
+		if err := r.rest(ctx, jitter(pause)); err != nil {
+			return err
+		}
+	}
+}
+
+// rest returns when the pause is over, or earlier when somebody asks. With a
+// set at hand it lasts at least fetchGap, whoever asks.
+func (r *RemoteKeys) rest(ctx context.Context, pause time.Duration) error {
+	over := time.NewTimer(pause)
+	defer over.Stop()
+	var wake <-chan struct{}
+	if r.Ready() {
+		gap := time.NewTimer(fetchGap)
+		defer gap.Stop()
+		select {
+		case <-gap.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		wake = r.wake
+	}
+	select {
+	case <-over.C:
+	case <-wake:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}
+
+// jitter spreads edges that were started together by a tenth either way.
+func jitter(d time.Duration) time.Duration {
+	return d*9/10 + rand.N(d/5)
+}
+
+// fetch replaces the set by the issuer's current one, or leaves it as it is.
+func (r *RemoteKeys) fetch(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	body, err := r.get(ctx)
+	if err != nil {
+		return err
+	}
+	set, skipped, err := parseJWKS(body)
+	if err != nil {
+		return err
+	}
+	old := r.set.Swap(&set)
+	kids := slices.Sorted(maps.Keys(set))
+	if old == nil || !slices.Equal(kids, slices.Sorted(maps.Keys(*old))) {
+		r.log.InfoContext(ctx, "signing keys loaded", "kids", kids, "skipped", skipped)
+	}
+	return nil
+}
+
+func (r *RemoteKeys) get(ctx context.Context) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	resp, err := r.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("token: JWK Set: status %d", resp.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxJWKS+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxJWKS {
+		return nil, errors.New("token: JWK Set over 1 MiB")
+	}
+	return body, nil
+}
