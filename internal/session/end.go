@@ -1,0 +1,117 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/events"
+)
+
+// endTimeout bounds the end of a session that must not depend on the caller
+// staying connected.
+const endTimeout = 5 * time.Second
+
+// refused acts on a refresh that the store declined: a reused token ends the
+// session, even if whoever presented it has hung up.
+func (s *Service) refused(ctx context.Context, presented refreshToken, ip string, err error) error {
+	if !errors.Is(err, ErrRefreshReused) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	id := presented.session.String()
+	of, getErr := s.Store.Get(ctx, id)
+	if getErr != nil { // ended meanwhile, or the store is gone: the event says less
+		of = Session{ID: id}
+	}
+	s.Trail.Record(Event{
+		Kind: EventReuse, At: time.Now(), Tenant: of.Tenant, UserID: of.UserID, SessionID: id,
+		Device: of.Device, IP: clip(ip, maxIP), Reason: "refresh_reuse",
+	})
+	if _, endErr := s.Revoker.Revoke(ctx, events.ScopeSession, id, "refresh_reuse", "curfew"); endErr != nil {
+		return fmt.Errorf("session: end after reuse: %w", endErr) // not ended, so not claimed
+	}
+	return err
+}
+
+// Logout ends a session everywhere. It does not ask the store first, so that
+// it works whenever anything can take the revocation; repeating it is
+// harmless. The caller MUST have verified that the session is the actor's.
+func (s *Service) Logout(ctx context.Context, sessionID, actor string) (Receipt, error) {
+	return s.end(ctx, Session{ID: sessionID}, "logout", actor)
+}
+
+// LogoutRefresh ends the session of a refresh token, which may have been
+// rotated away: its family part proves that it was once good. Errors:
+// ErrRefreshInvalid, ErrEnded, ErrUnavailable.
+func (s *Service) LogoutRefresh(ctx context.Context, raw string) (Receipt, error) {
+	t, err := parseRefresh(raw)
+	if err != nil {
+		return Receipt{}, err
+	}
+	of, err := s.Store.Prove(ctx, t.session.String(), t.familyHash())
+	if err != nil {
+		return Receipt{}, err
+	}
+	return s.end(ctx, of, "logout", of.UserID)
+}
+
+// Sessions returns a user's live sessions, oldest first.
+func (s *Service) Sessions(ctx context.Context, tenant, userID string) ([]Session, error) {
+	return s.Store.List(ctx, tenant, userID)
+}
+
+// EndOne ends one of a user's own sessions. ErrNotFound covers another user's.
+func (s *Service) EndOne(ctx context.Context, tenant, userID, sessionID string) (Receipt, error) {
+	of, err := s.Store.Get(ctx, sessionID)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if of.Tenant != tenant || of.UserID != userID {
+		return Receipt{}, ErrNotFound
+	}
+	return s.end(ctx, of, "session_ended", userID)
+}
+
+// EndAll ends all of a user's sessions but keep, which may be empty. On an
+// error the receipts tell which have ended.
+func (s *Service) EndAll(ctx context.Context, tenant, userID, keep string) ([]Receipt, error) {
+	var receipts []Receipt
+	ended := map[string]bool{keep: true}
+	for {
+		// List may stop short of the end, and goes on once the first are gone.
+		list, err := s.Store.List(ctx, tenant, userID)
+		if err != nil {
+			return receipts, err
+		}
+		before := len(receipts)
+		for _, of := range list {
+			if ended[of.ID] {
+				continue
+			}
+			receipt, err := s.end(ctx, of, "sessions_ended", userID)
+			if err != nil {
+				return receipts, err
+			}
+			ended[of.ID] = true
+			receipts = append(receipts, receipt)
+		}
+		if len(receipts) == before {
+			return receipts, nil
+		}
+	}
+}
+
+func (s *Service) end(ctx context.Context, of Session, reason, actor string) (Receipt, error) {
+	receipt, err := s.Revoker.Revoke(ctx, events.ScopeSession, of.ID, reason, actor)
+	if err != nil {
+		return Receipt{}, err
+	}
+	s.Trail.Record(Event{
+		Kind: EventLogout, At: time.Now(), Tenant: of.Tenant, UserID: of.UserID, SessionID: of.ID,
+		Device: of.Device, IP: of.IP, Reason: reason, Actor: actor,
+	})
+	return receipt, nil
+}

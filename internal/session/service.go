@@ -1,0 +1,162 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/curfew-auth/curfew/internal/token"
+)
+
+// DefaultTenant is the tenant of whoever names none.
+const DefaultTenant = "default"
+
+// A Minter signs access tokens.
+type Minter interface {
+	Mint(token.Claims) (string, error)
+}
+
+// Config are the rules' settings. All durations MUST be positive, except
+// Grace, which may be zero.
+type Config struct {
+	Issuer     string
+	Audience   []string
+	ClientID   string // default "curfew"
+	Region     string
+	AccessTTL  time.Duration
+	RefreshTTL time.Duration // idle: the session ends unless refreshed within
+	SessionMax time.Duration // absolute
+	Grace      time.Duration // for retries of a refresh
+}
+
+// Parts are what a Service works with. All are required.
+type Parts struct {
+	Store   Store
+	Revoker Revoker
+	Minter  Minter
+	Users   Authenticator
+	Trail   Trail
+}
+
+// A Service applies the rules.
+type Service struct {
+	Parts
+	config Config
+}
+
+// NewService returns a Service.
+func NewService(p Parts, c Config) *Service {
+	if c.ClientID == "" {
+		c.ClientID = "curfew"
+	}
+	return &Service{Parts: p, config: c}
+}
+
+// Credentials are what somebody signs in with.
+type Credentials struct {
+	Username, Password string
+	Tenant             string // DefaultTenant if empty
+	Device             Device
+	IP, UserAgent      string
+}
+
+// A Grant is what a login or a refresh gives to the client.
+type Grant struct {
+	AccessToken      string
+	ExpiresIn        time.Duration
+	RefreshToken     string
+	RefreshExpiresIn time.Duration
+	SessionID        string
+	UserID           string
+}
+
+// Login authenticates a user and opens a session. Errors:
+// ErrInvalidCredentials, ErrBadDevice, ErrUnavailable.
+func (s *Service) Login(ctx context.Context, c Credentials) (Grant, error) {
+	if err := c.Device.check(); err != nil {
+		return Grant{}, err
+	}
+	if c.Tenant == "" {
+		c.Tenant = DefaultTenant
+	}
+	user, err := s.Users.Authenticate(ctx, c.Tenant, c.Username, c.Password)
+	if err != nil {
+		return Grant{}, err
+	}
+	return s.open(ctx, user, c)
+}
+
+func (s *Service) open(ctx context.Context, user User, c Credentials) (Grant, error) {
+	first := newRefreshToken(uuid.New())
+	opened, stamp, err := s.Store.Create(ctx, Session{
+		ID: first.session.String(), Issuer: s.config.Issuer, Tenant: user.Tenant, UserID: user.ID, Roles: user.Roles,
+		Device: c.Device, IP: clip(c.IP, maxIP), UserAgent: clip(c.UserAgent, maxUserAgent),
+	}, Refresh{Family: first.familyHash(), Current: first.secretHash()}, s.config.RefreshTTL, s.config.SessionMax)
+	if err != nil {
+		return Grant{}, err
+	}
+	grant, err := s.grant(opened, stamp, first, stamp.Now.Add(min(s.config.RefreshTTL, s.config.SessionMax)))
+	if err == nil {
+		s.record(EventLogin, opened, stamp.Now, c.IP)
+	}
+	return grant, err
+}
+
+// Refresh exchanges a refresh token. A retry within the grace gets the same
+// refresh token again, and an access token of its own. Errors:
+// ErrRefreshInvalid, ErrEnded, ErrUnavailable, and ErrRefreshReused, after
+// which the session has ended everywhere.
+func (s *Service) Refresh(ctx context.Context, raw, ip string) (Grant, error) {
+	presented, err := parseRefresh(raw)
+	if err != nil {
+		return Grant{}, err
+	}
+	var salt [16]byte
+	rand.Read(salt[:]) // never fails
+	rotated, err := s.Store.Rotate(ctx, Rotation{
+		SessionID: presented.session.String(), Family: presented.familyHash(), Presented: presented.secretHash(),
+		Successor: presented.successor(salt).secretHash(), Salt: salt,
+		Grace: s.config.Grace, Idle: s.config.RefreshTTL,
+	})
+	if err != nil {
+		return Grant{}, s.refused(ctx, presented, ip, err)
+	}
+	grant, err := s.grant(rotated.Session, rotated.Stamp, presented.successor(rotated.Salt), rotated.RefreshExpiresAt)
+	if err == nil {
+		s.record(EventRefresh, rotated.Session, rotated.Stamp.Now, ip)
+	}
+	return grant, err
+}
+
+// grant mints the access token. Its times are the store's, and it does not
+// outlive the session's absolute end.
+func (s *Service) grant(of Session, stamp Stamp, refresh refreshToken, refreshEnd time.Time) (Grant, error) {
+	expires := stamp.Now.Add(s.config.AccessTTL)
+	if of.ExpiresAt.Before(expires) {
+		expires = of.ExpiresAt
+	}
+	access, err := s.Minter.Mint(token.Claims{
+		Issuer: of.Issuer, Subject: of.UserID, ClientID: s.config.ClientID, ID: uuid.NewString(),
+		SessionID: of.ID, Tenant: of.Tenant, Device: of.Device.ID, Region: s.config.Region,
+		Audience: s.config.Audience, Roles: of.Roles,
+		IssuedAt: stamp.Now, ExpiresAt: expires, IssuedAtMillis: stamp.Millis,
+	})
+	if err != nil {
+		return Grant{}, fmt.Errorf("session: %w", err)
+	}
+	return Grant{
+		AccessToken: access, ExpiresIn: expires.Sub(stamp.Now),
+		RefreshToken: refresh.encode(), RefreshExpiresIn: refreshEnd.Sub(stamp.Now),
+		SessionID: of.ID, UserID: of.UserID,
+	}, nil
+}
+
+func (s *Service) record(kind string, of Session, at time.Time, ip string) {
+	s.Trail.Record(Event{
+		Kind: kind, At: at, Tenant: of.Tenant, UserID: of.UserID, SessionID: of.ID,
+		Device: of.Device, IP: clip(ip, maxIP),
+	})
+}

@@ -1,0 +1,136 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/events"
+)
+
+// The errors of the session rules. Stores return them bare or wrapped; the
+// HTTP front maps each to one code.
+var (
+	// ErrInvalidCredentials: the user is unknown or the password is wrong.
+	// Which of the two is never said.
+	ErrInvalidCredentials = errors.New("session: invalid credentials")
+	// ErrRefreshInvalid: the refresh token was never issued, or is malformed.
+	ErrRefreshInvalid = errors.New("session: refresh token invalid")
+	// ErrRefreshReused: a refresh token that had been rotated away came
+	// back after its grace. The session is over.
+	ErrRefreshReused = errors.New("session: refresh token reused")
+	// ErrEnded: the session has expired or was ended.
+	ErrEnded = errors.New("session: ended")
+	// ErrNotFound: no such session, or not the caller's.
+	ErrNotFound = errors.New("session: not found")
+	// ErrBadDevice: the client describes its device in a way that a session
+	// cannot carry.
+	ErrBadDevice = errors.New("session: bad device")
+	// ErrUnavailable: the store cannot be reached, or has lost data and is
+	// still being refilled. Nothing was claimed; the caller may retry.
+	ErrUnavailable = errors.New("session: store unavailable")
+)
+
+// A Device is what the client says it runs on.
+type Device struct {
+	ID   string `json:"id,omitempty"`
+	Kind string `json:"kind,omitempty"` // web, ios, android, desktop, cli or other
+	Name string `json:"name,omitempty"`
+}
+
+// A Session is one sign-in of one user on one device.
+type Session struct {
+	ID        string
+	Issuer    string
+	Tenant    string
+	UserID    string
+	Roles     []string
+	Device    Device
+	IP        string
+	UserAgent string
+	CreatedAt time.Time // by the store's clock
+	ExpiresAt time.Time // the absolute end, by the store's clock
+	LastSeen  time.Time // the last login or refresh
+}
+
+// A Stamp is when the store performed a transition.
+type Stamp struct {
+	// Now is the store's clock.
+	Now time.Time
+	// Millis orders transitions: it never decreases, and it is greater
+	// than every cutoff handed out before. It becomes the token's iat_ms.
+	Millis int64
+}
+
+// Refresh holds the hashes by which the store recognises a refresh token. The
+// store never sees the token itself.
+type Refresh struct {
+	Family  [32]byte // SHA-256 of the part that every token of the session shares
+	Current [32]byte // SHA-256 of the secret that is valid now
+}
+
+// A Rotation asks the store to exchange a presented secret for its successor.
+type Rotation struct {
+	SessionID string
+	Family    [32]byte      // SHA-256 of the presented family part
+	Presented [32]byte      // SHA-256 of the presented secret
+	Successor [32]byte      // SHA-256 of the secret derived from the presented one with Salt
+	Salt      [16]byte      // fresh, random
+	Grace     time.Duration // how long the predecessor may be presented again
+	Idle      time.Duration // the session ends when it is not refreshed for this long
+}
+
+// Rotated is the store's answer to a Rotation.
+type Rotated struct {
+	Session Session
+	Stamp   Stamp
+	// Salt derives the current secret from the presented one. It is the
+	// Rotation's own, or, when the presented secret was the immediate
+	// predecessor within its grace, the salt of the rotation that won.
+	Salt [16]byte
+	// RefreshExpiresAt is when the idle or absolute lifetime ends.
+	RefreshExpiresAt time.Time
+}
+
+// A Store keeps sessions. Every method is one atomic transition: it happens
+// whole or not at all, whatever other issuers do at the same time. All may be
+// called concurrently. A store that has lost data and has not been refilled
+// MUST answer ErrUnavailable rather than act on what is left.
+type Store interface {
+	// Create opens the session: CreatedAt, ExpiresAt (now + lifetime) and
+	// LastSeen are set from the store's clock.
+	Create(ctx context.Context, s Session, r Refresh, idle, lifetime time.Duration) (Session, Stamp, error)
+	// Rotate exchanges a refresh secret. Errors: ErrRefreshInvalid when the
+	// family does not match (nothing changes), ErrRefreshReused when it does
+	// but the secret is neither current nor in grace (nothing changes either:
+	// the caller then ends the session with a revocation), ErrEnded.
+	Rotate(ctx context.Context, r Rotation) (Rotated, error)
+	// Prove returns the live session whose family part hashes to family.
+	// Errors: ErrRefreshInvalid when it does not match, ErrEnded when there
+	// is no such session.
+	Prove(ctx context.Context, id string, family [32]byte) (Session, error)
+	// Get returns a live session, or ErrNotFound.
+	Get(ctx context.Context, id string) (Session, error)
+	// List returns a user's live sessions, oldest first. It may stop after
+	// a thousand of them.
+	List(ctx context.Context, tenant, userID string) ([]Session, error)
+}
+
+// Revoker ends things everywhere.
+type Revoker interface {
+	// Revoke commits the revocation; see package commit for what the
+	// returned receipt promises. An error means that nothing is claimed.
+	Revoke(ctx context.Context, scope events.Scope, subject, reason, actor string) (Receipt, error)
+}
+
+// A Receipt says how far a revocation has got.
+type Receipt struct {
+	RevocationID string
+	Scope        events.Scope
+	Subject      string
+	// Committed is true when both the log and the store hold the
+	// revocation, false when only one does and the other will follow.
+	Committed bool
+	Seq       uint64 // position in the log, 0 when it is not there yet
+	Elapsed   time.Duration
+}
