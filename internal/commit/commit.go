@@ -1,0 +1,117 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/curfew-auth/curfew/internal/crash"
+	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/session"
+)
+
+const (
+	storeTimeout = time.Second
+	logTimeout   = 2 * time.Second
+
+	// Margin is how much longer than the longest access token a revocation
+	// is kept. It covers the edges' leeway, the staleness bound, and clocks
+	// that differ: an edge whose clock is behind takes a token for good
+	// longer than others do.
+	Margin = 15 * time.Minute
+)
+
+// A Committer revokes. Its zero value is not usable; see [NewCommitter].
+type Committer struct {
+	store  Store
+	log    events.Log
+	issuer string
+	ttl    time.Duration
+	slog   *slog.Logger
+	seen   atomic.Int64 // the highest stamp this issuer knows of
+}
+
+// NewCommitter makes a committer for the tokens of one issuer, none of which
+// lives longer than accessTTL.
+func NewCommitter(store Store, log events.Log, issuer string, accessTTL time.Duration, logger *slog.Logger) *Committer {
+	return &Committer{store: store, log: log, issuer: issuer, ttl: accessTTL + Margin, slog: logger}
+}
+
+// Revoke commits a revocation and reports how far it has got. Once begun it is
+// carried through even if ctx ends. The error wraps session.ErrUnavailable when
+// neither store nor log took it; nothing is claimed then, though it may yet
+// take effect.
+func (c *Committer) Revoke(ctx context.Context, scope events.Scope, subject, reason, actor string) (session.Receipt, error) {
+	start := time.Now()
+	ctx = context.WithoutCancel(ctx)
+	r := events.Revocation{
+		ID: uuid.NewString(), Scope: scope, Issuer: c.issuer, Subject: subject,
+		TTLMillis: c.ttl.Milliseconds(), Reason: reason, Actor: actor,
+	}
+	crash.Here("before-store")
+	r, storeErr := c.toStore(ctx, r)
+	crash.Here("before-log")
+	seq, logErr := c.toLog(ctx, r)
+	crash.Here("before-settle")
+	if storeErr != nil && logErr != nil {
+		return session.Receipt{}, fmt.Errorf("%w: %w", session.ErrUnavailable, errors.Join(storeErr, logErr))
+	}
+	receipt := session.Receipt{
+		RevocationID: r.ID, Scope: scope, Subject: subject, Seq: seq,
+		Committed: storeErr == nil && logErr == nil,
+	}
+	if receipt.Committed {
+		go c.settle(ctx, r.ID)
+	} else {
+		c.slog.Warn("revocation pending", "revocation_id", r.ID, "store_error", storeErr, "log_error", logErr)
+	}
+	crash.Here("before-answer")
+	receipt.Elapsed = time.Since(start)
+	return receipt, nil
+}
+
+// toStore files r. When the store cannot be reached, r gets a stamp above all
+// that this issuer has seen, and the projector will file it later.
+func (c *Committer) toStore(ctx context.Context, r events.Revocation) (events.Revocation, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	filed, err := c.store.Revoke(ctx, r)
+	if err != nil {
+		r.Stamp = max(c.seen.Load()+1, time.Now().UnixMilli())
+		c.Saw(r.Stamp)
+		return r, err
+	}
+	c.Saw(filed.Stamp)
+	return filed, nil
+}
+
+func (c *Committer) toLog(ctx context.Context, r events.Revocation) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, logTimeout)
+	defer cancel()
+	return events.Publish(ctx, c.log, r)
+}
+
+// settle takes r out of the outbox. If it does not succeed, the relay will
+// publish r again, which does no harm.
+func (c *Committer) settle(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if err := c.store.Settle(ctx, id); err != nil {
+		c.slog.Debug("revocation left in the outbox", "revocation_id", id, "error", err)
+	}
+}
+
+// Saw tells the committer of a stamp, so that its own are above it.
+func (c *Committer) Saw(stamp int64) {
+	for {
+		seen := c.seen.Load()
+		if stamp <= seen || c.seen.CompareAndSwap(seen, stamp) {
+			return
+		}
+	}
+}

@@ -1,0 +1,233 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/events"
+)
+
+// A Keeper keeps log and store equal, and vouches for each only while it is
+// whole. Every issuer runs one.
+type Keeper struct {
+	store     Store
+	log       events.Log
+	exchange  events.Exchange
+	committer *Committer
+	interval  time.Duration
+	slog      *slog.Logger
+
+	follower  *events.Follower // reads the log, for the barrier
+	projector *events.Follower // writes the log into the store
+	barrier   *events.Barrier
+	peers     *events.Sync
+	relay     *Relay
+
+	served    bool // of the goroutine that keeps the log
+	answering atomic.Bool
+	vouched   atomic.Bool
+	ready     atomic.Bool
+}
+
+// NewKeeper makes a keeper for one issuer, named id. It beats and vouches every
+// quarter of the staleness bound.
+func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time.Duration, logger *slog.Logger) *Keeper {
+	k := &Keeper{
+		store: c.store, log: c.log, exchange: exchange, committer: c,
+		interval: staleness / 4, slog: logger,
+		relay: &Relay{store: c.store, log: c.log, slog: logger},
+	}
+	k.follower = events.NewFollower(c.log, func([]events.Message) error { return nil }, logger.With("follower", "barrier"))
+	k.projector = events.NewFollower(c.log, k.project, logger.With("follower", "projector"))
+	k.barrier = events.NewBarrier(c.log, k.follower, events.RoleIssuer, id, staleness/50)
+	k.peers = &events.Sync{
+		Exchange: exchange, Follower: k.follower, Barrier: k.barrier,
+		Interval: k.interval, Log: logger,
+		Elapsed: func() time.Duration { return 0 }, // an issuer decides about no token
+		Renew:   func(time.Duration) {},
+	}
+	return k
+}
+
+// Run keeps until ctx ends.
+func (k *Keeper) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { k.follower.Run(ctx) })
+	wg.Go(func() { k.projector.Run(ctx) })
+	wg.Go(func() { k.relay.Run(ctx) })
+	wg.Go(func() { k.supervise(ctx, "log", k.keepLog, &k.answering) })
+	wg.Go(func() { k.supervise(ctx, "store", k.keepStore, &k.vouched) })
+	wg.Wait()
+}
+
+// Ready returns nil once log and store have both been whole.
+func (k *Keeper) Ready() error {
+	switch {
+	case k.ready.Load():
+		return nil
+	case !k.answering.Load():
+		return errors.New("waiting for the log (NATS JetStream)")
+	case !k.vouched.Load():
+		return errors.New("waiting for the store (Redis)")
+	}
+	k.ready.Store(true)
+	return nil
+}
+
+// Answering reports whether the log is whole, as far as this issuer knows.
+func (k *Keeper) Answering() bool { return k.answering.Load() }
+
+// Vouched reports whether the store is whole, as far as this issuer knows.
+func (k *Keeper) Vouched() bool { return k.vouched.Load() }
+
+// supervise repeats step, with backoff while it fails, and logs when that
+// changes.
+func (k *Keeper) supervise(ctx context.Context, what string, step func(context.Context) error, good *atomic.Bool) {
+	pause := events.NewBackOff(50*time.Millisecond, k.interval)
+	for first := true; ctx.Err() == nil; first = false {
+		err := step(ctx)
+		if was := good.Swap(err == nil); was != (err == nil) || first {
+			k.report(what, err)
+		}
+		wait := k.interval
+		if err != nil {
+			wait = pause.NextBackOff()
+		} else {
+			pause.Reset()
+		}
+		events.Sleep(ctx, wait)
+	}
+}
+
+func (k *Keeper) report(what string, err error) {
+	if err != nil {
+		k.slog.Warn("not vouching for the "+what, "error", err)
+	} else {
+		k.slog.Info("vouching for the " + what)
+	}
+}
+
+// keepLog makes the log whole when that is in doubt, and answers for it.
+func (k *Keeper) keepLog(ctx context.Context) error {
+	if !k.barrier.Admitted() {
+		if err := k.restoreLog(ctx); err != nil {
+			return err
+		}
+	}
+	if _, err := k.barrier.Confirm(ctx); err != nil {
+		return err
+	}
+	return k.serve(ctx)
+}
+
+// restoreLog puts back what the store knows and the log lacks. While the store
+// is away, the word of someone who already answers for this epoch is as good.
+func (k *Keeper) restoreLog(ctx context.Context) error {
+	ensure, cancel := context.WithTimeout(ctx, logTimeout)
+	defer cancel()
+	if err := k.log.Ensure(ensure); err != nil {
+		return err
+	}
+	n, err := k.barrier.Restore(ctx, k.store.Live)
+	if n > 0 {
+		k.slog.Warn("log refilled from the store", "revocations", n)
+	}
+	if err != nil && k.peers.Round(ctx) == nil && k.barrier.Admitted() {
+		return nil
+	}
+	return err
+}
+
+// serve begins to answer questions, once. From then on it refuses those that
+// it may not answer, and the asker turns to others.
+func (k *Keeper) serve(ctx context.Context) error {
+	if k.served {
+		return nil
+	}
+	_, err := k.exchange.Serve(ctx, k.barrier.Confirm)
+	k.served = err == nil
+	return err
+}
+
+// keepStore renews the vouch once the store holds all that the log held a
+// moment ago; if there is no vouch to renew, it refills the store first.
+func (k *Keeper) keepStore(ctx context.Context) error {
+	a, err := k.barrier.Confirm(ctx)
+	if err != nil {
+		return err
+	}
+	if err := k.projected(ctx, a); err != nil {
+		return err
+	}
+	keep, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if err = k.store.KeepVouch(keep); errors.Is(err, ErrUnvouched) {
+		return k.refill(ctx)
+	}
+	return err
+}
+
+// refill writes the whole log into the store and vouches for it.
+func (k *Keeper) refill(ctx context.Context) error {
+	refill, err := k.store.BeginRefill(ctx)
+	if err != nil {
+		return err
+	}
+	k.projector.Replay()
+	a, err := k.barrier.Confirm(ctx)
+	if err != nil {
+		return err
+	}
+	if err := k.projected(ctx, a); err != nil {
+		return err
+	}
+	if err := k.store.Vouch(ctx, refill); err != nil {
+		return err
+	}
+	k.slog.Info("store refilled from the log", "revocations", a.State.Revocations)
+	return nil
+}
+
+// projected waits until the store holds everything that a speaks of.
+func (k *Keeper) projected(ctx context.Context, a events.Answer) error {
+	if _, err := k.projector.CatchUp(ctx, a.Epoch, a.Seq, 2*k.interval); err != nil {
+		return fmt.Errorf("commit: projecting the log into the store: %w", err)
+	}
+	count, err := k.projector.Count(ctx, a.State)
+	if err != nil {
+		return fmt.Errorf("commit: projecting the log into the store: %w", err)
+	}
+	if count < a.Count {
+		k.projector.Replay()
+		return fmt.Errorf("commit: projected %d of %d revocations: %w", count, a.Count, events.ErrIncomplete)
+	}
+	return nil
+}
+
+// project writes a batch of the log into the store.
+func (k *Keeper) project(batch []events.Message) error {
+	var rs []events.Revocation
+	for _, m := range batch {
+		if m.Kind != events.KindRevocation {
+			continue
+		}
+		r, err := events.DecodeRevocation(m.Data)
+		if err != nil {
+			k.slog.Error("unreadable revocation in the log", "seq", m.Seq, "error", err)
+			continue
+		}
+		k.committer.Saw(r.Stamp)
+		rs = append(rs, r)
+	}
+	if len(rs) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), logTimeout)
+	defer cancel()
+	return k.store.Apply(ctx, rs)
+}

@@ -1,0 +1,49 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/curfew-auth/curfew/internal/events"
+)
+
+var (
+	// ErrUnvouched: the store has lost its vouch, and so perhaps its data.
+	ErrUnvouched = errors.New("commit: store unvouched")
+	// ErrRefillLost: the store was wiped or replaced during the refill.
+	ErrRefillLost = errors.New("commit: refill lost")
+)
+
+// A Refill is one attempt to put back what the store may have lost.
+type Refill struct {
+	Token string
+	// Incarnation names the server process being refilled.
+	Incarnation string
+}
+
+// A Store holds the second copy of every revocation. All methods are atomic,
+// idempotent, and may be called concurrently.
+type Store interface {
+	// Revoke files the revocation, ends the session it names, and leaves it
+	// in the outbox, all at once. It returns the revocation with its stamp.
+	Revoke(ctx context.Context, r events.Revocation) (events.Revocation, error)
+	// Apply files revocations that were read from the log.
+	Apply(ctx context.Context, rs []events.Revocation) error
+
+	// Outbox returns some of those that were never settled.
+	Outbox(ctx context.Context, limit int) ([]events.Revocation, error)
+	// Settle removes revocations from the outbox: the log holds them.
+	Settle(ctx context.Context, ids ...string) error
+	// Live yields every unexpired revocation.
+	Live(ctx context.Context) iter.Seq2[events.Revocation, error]
+
+	// BeginRefill opens a refill; Vouch ends it and declares the store
+	// complete. Vouch MUST fail with ErrRefillLost if anything could have
+	// been lost in between.
+	BeginRefill(ctx context.Context) (Refill, error)
+	Vouch(ctx context.Context, r Refill) error
+	// KeepVouch renews a vouch. It MUST fail with ErrUnvouched if there is
+	// none for this incarnation of the store.
+	KeepVouch(ctx context.Context) error
+}
