@@ -1,0 +1,25 @@
+// Package redisstore keeps sessions and revocations in Redis.
+//
+// It promises that every transition is one script, so it happens whole or not
+// at all; that time is always the server's own; and that nothing is concluded
+// from what the server does not hold unless somebody has vouched, after a
+// refill, that this very server process lost nothing. The vouch names the
+// process (its run id) and its replication history (master_replid), so that a
+// restart or the promotion of a replica ends it, and it is itself a key, so
+// that a wipe ends it too.
+//
+// Keys, all with the hash tag {region} so that a script stays on one slot of
+// a Redis Cluster:
+//
+//	curfew:{region}:stamp         the last stamp handed out, Unix ms
+//	curfew:{region}:vouch         hash: id (the incarnation), at (Unix ms)
+//	curfew:{region}:refill:<x>    a refill under way
+//	curfew:{region}:s:<sid>       hash: one session, until it ends
+//	curfew:{region}:u:<hash>      zset: the sids of one user of one tenant
+//	curfew:{region}:rev:<key>     one revocation, for as long as it matters
+//	curfew:{region}:revs          zset: the held keys by expiry, Unix ms
+//	curfew:{region}:outbox        hash: revocations the log does not have yet
+//
+// The server must not evict keys (maxmemory-policy noeviction). Nothing here
+// is retried. Store and Lookup may be used by any number of goroutines.
+package redisstore

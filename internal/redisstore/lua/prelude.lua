@@ -1,0 +1,37 @@
+-- Stands in front of every script. Numbers that leave a script do so as
+-- decimal text: Lua would print a large one with an exponent.
+
+local function text(n) return string.format('%.0f', n) end
+
+-- The server's own clock, in Unix milliseconds.
+local function clock()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+
+local function identity_field(section, name)
+  local info = redis.pcall('INFO', section)
+  local value = type(info) == 'string' and string.match(info, name .. ':(%x+)')
+  if not value then
+    error('curfew: this Redis server does not identify itself: INFO ' .. section .. ' gives no ' .. name)
+  end
+  return value
+end
+
+-- Names this server process and its replication history. A restart changes
+-- the first half, the promotion of a replica the second.
+local function incarnation()
+  return identity_field('server', 'run_id') .. '-' .. identity_field('replication', 'master_replid')
+end
+
+-- Whether somebody has vouched that this incarnation lost nothing.
+local function vouched(key)
+  return redis.call('HGET', key, 'id') == incarnation()
+end
+
+-- Moves the last stamp up to floor, never down, and returns it.
+local function stamp_at_least(key, floor)
+  local last = math.max(tonumber(redis.call('GET', key) or '0'), floor)
+  redis.call('SET', key, text(last))
+  return last
+end

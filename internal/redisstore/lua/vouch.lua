@@ -1,0 +1,8 @@
+-- Vouches for the store after a refill. The refill's key stays, so that a
+-- retry after a lost answer succeeds too.
+-- KEYS: vouch, refill
+-- ARGV: incarnation in which the refill began
+local id = incarnation()
+if id ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= id then return {'LOST'} end
+redis.call('HSET', KEYS[1], 'id', id, 'at', text(clock()))
+return {'OK'}

@@ -1,0 +1,81 @@
+package redisstore_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/curfew-auth/curfew/internal/redisstore"
+)
+
+// A redisServer is a real redis-server process with a directory of its own.
+type redisServer struct {
+	addr string
+	args []string
+	cmd  *exec.Cmd
+}
+
+func startRedis(t *testing.T, extra ...string) *redisServer {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	s := &redisServer{addr: l.Addr().String()}
+	s.args = append([]string{"--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(), "--save", "",
+		"--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0"}, extra...)
+	l.Close()
+	s.start(t)
+	t.Cleanup(func() { s.kill() })
+	return s
+}
+
+func (s *redisServer) start(t *testing.T) {
+	t.Helper()
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Fatal("redis-server is not on PATH: run make test, which installs it")
+	}
+	s.cmd = exec.Command(binary, s.args...)
+	s.cmd.Stderr = os.Stderr
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	rdb := s.open(t)
+	waitFor(t, "redis-server answers", func() bool { return rdb.Ping(t.Context()).Err() == nil })
+}
+
+func (s *redisServer) kill() {
+	s.cmd.Process.Kill()
+	s.cmd.Wait()
+}
+
+func (s *redisServer) open(t *testing.T) redis.UniversalClient {
+	t.Helper()
+	rdb, err := redisstore.Open(fmt.Sprintf("redis://%s/0", s.addr), redisstore.Options{Timeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { rdb.Close() })
+	return rdb
+}
+
+func waitFor(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	limit := time.After(20 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package redisstore
+
+import (
+	_ "embed"
+
+	"github.com/redis/go-redis/v9"
+)
+
+var (
+	//go:embed lua/prelude.lua
+	preludeSource string
+	//go:embed lua/create.lua
+	createSource string
+	//go:embed lua/rotate.lua
+	rotateSource string
+	//go:embed lua/get.lua
+	getSource string
+	//go:embed lua/list.lua
+	listSource string
+	//go:embed lua/revoke.lua
+	revokeSource string
+	//go:embed lua/refill.lua
+	refillSource string
+	//go:embed lua/vouch.lua
+	vouchSource string
+	//go:embed lua/keep.lua
+	keepSource string
+	//go:embed lua/lookup.lua
+	lookupSource string
+)
+
+// scripts holds one script per transition.
+type scripts struct {
+	create, rotate, get, list, revoke, refill, vouch, keep *redis.Script
+}
+
+func newScripts() scripts {
+	return scripts{
+		create: script(createSource),
+		rotate: script(rotateSource),
+		get:    script(getSource),
+		list:   script(listSource),
+		revoke: script(revokeSource),
+		refill: script(refillSource),
+		vouch:  script(vouchSource),
+		keep:   script(keepSource),
+	}
+}
+
+func script(body string) *redis.Script { return redis.NewScript(preludeSource + body) }

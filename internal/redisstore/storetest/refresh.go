@@ -1,0 +1,172 @@
+package storetest
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/session"
+)
+
+func refreshTests() []test {
+	return []test{
+		{"a secret is exchanged for its successor", exchanges},
+		{"a wrong family changes nothing", wrongFamily},
+		{"an old secret changes nothing and is reported", reuseReported},
+		{"the predecessor gets the same successor in its grace", graceSameSuccessor},
+		{"the predecessor is reuse after its grace", graceEnds},
+		{"parallel rotations make one lineage", oneLineage},
+		{"a refresh racing the end never revives", neverRevives},
+		{"a revocation ends a session that came back", revivedIsEnded},
+		{"the family is proved without a change", proves},
+	}
+}
+
+func exchanges(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", time.Minute, 2*hour)
+	for n := byte(2); n < 12; n++ {
+		got, err := r.store.Rotate(t.Context(), rotation(s.ID, n, n+1))
+		must(t, err)
+		equal(t, "salt", got.Salt, [16]byte{n + 1})
+		equal(t, "user", got.Session.UserID, "u1")
+		equal(t, "last seen", got.Session.LastSeen, got.Stamp.Now)
+		equal(t, "expiry", got.RefreshExpiresAt, got.Stamp.Now.Add(hour))
+	}
+}
+
+func wrongFamily(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	bad := rotation(s.ID, 2, 3)
+	bad.Family = sum(9)
+	_, err := r.store.Rotate(t.Context(), bad)
+	wantError(t, "rotate", err, session.ErrRefreshInvalid)
+	_, err = r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
+	must(t, err)
+}
+
+func reuseReported(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	_, err := r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
+	must(t, err)
+	_, err = r.store.Rotate(t.Context(), rotation(s.ID, 3, 4))
+	must(t, err)
+	for _, old := range []byte{2, 77} {
+		_, err = r.store.Rotate(t.Context(), rotation(s.ID, old, 5))
+		wantError(t, "rotate an old secret", err, session.ErrRefreshReused)
+	}
+	_, err = r.store.Rotate(t.Context(), rotation(s.ID, 4, 5))
+	must(t, err)
+}
+
+func graceSameSuccessor(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	won, err := r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
+	must(t, err)
+	late, err := r.store.Rotate(t.Context(), rotation(s.ID, 2, 9))
+	must(t, err)
+	equal(t, "salt", late.Salt, won.Salt)
+	equal(t, "expiry", late.RefreshExpiresAt, won.RefreshExpiresAt)
+	equal(t, "last seen", late.Session.LastSeen, won.Session.LastSeen)
+	_, err = r.store.Rotate(t.Context(), rotation(s.ID, 9, 10))
+	wantError(t, "the loser's own successor", err, session.ErrRefreshReused)
+	_, err = r.store.Rotate(t.Context(), rotation(s.ID, 3, 4))
+	must(t, err)
+}
+
+func graceEnds(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	_, err := r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
+	must(t, err)
+	late := rotation(s.ID, 2, 9)
+	late.Grace = 20 * time.Millisecond
+	eventually(t, "the grace is over", func() bool {
+		_, err = r.store.Rotate(t.Context(), late)
+		return err != nil
+	})
+	wantError(t, "the predecessor after its grace", err, session.ErrRefreshReused)
+}
+
+func oneLineage(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	salts := make([][16]byte, 100)
+	var wg sync.WaitGroup
+	for i := range salts {
+		wg.Go(func() {
+			got, err := r.store.Rotate(t.Context(), rotation(s.ID, 2, byte(3+i)))
+			if err != nil {
+				t.Error(err)
+			}
+			salts[i] = got.Salt
+		})
+	}
+	wg.Wait()
+	for _, salt := range salts {
+		equal(t, "salt", salt, salts[0])
+	}
+	_, err := r.store.Rotate(t.Context(), rotation(s.ID, salts[0][0], 200))
+	must(t, err)
+}
+
+func neverRevives(t *testing.T, r *room) {
+	for range 20 {
+		s := r.login(t, "acme", "u1", hour, hour)
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() { rotateUntilEnded(t, r, s.ID, byte(i)) })
+		}
+		_, err := r.store.Revoke(t.Context(), revocation(events.ScopeSession, s.ID, hour))
+		must(t, err)
+		wg.Wait()
+		n, err := r.rdb.Exists(t.Context(), r.prefix+"s:"+s.ID).Result()
+		must(t, err)
+		equal(t, "sessions after the end", n, 0)
+	}
+	got, err := r.store.List(t.Context(), "acme", "u1")
+	must(t, err)
+	equal(t, "listed after the end", len(got), 0)
+}
+
+func rotateUntilEnded(t *testing.T, r *room, id string, salt byte) {
+	for secret := byte(2); ; {
+		rot := rotation(id, secret, secret+1)
+		rot.Salt[1] = salt
+		got, err := r.store.Rotate(t.Context(), rot)
+		switch {
+		case errors.Is(err, session.ErrEnded):
+			return
+		case errors.Is(err, session.ErrRefreshReused): // the others are further on
+		case err != nil:
+			t.Error(err)
+			return
+		}
+		if err == nil && got.Salt[0] != secret+1 {
+			t.Errorf("secret %d led to %d", secret, got.Salt[0])
+		}
+		secret++
+	}
+}
+
+// revivedIsEnded puts back what a failover might: the session, but not its end.
+func revivedIsEnded(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	rev := revocation(events.ScopeSession, s.ID, hour)
+	must(t, r.rdb.Set(t.Context(), r.prefix+"rev:"+rev.Key(), "x", hour).Err())
+	_, err := r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
+	wantError(t, "rotate", err, session.ErrEnded)
+	must(t, r.store.Apply(t.Context(), []events.Revocation{rev}))
+	_, err = r.store.Get(t.Context(), s.ID)
+	wantError(t, "get", err, session.ErrNotFound)
+}
+
+func proves(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	got, err := r.store.Prove(t.Context(), s.ID, sum(1))
+	must(t, err)
+	equal(t, "user", got.UserID, "u1")
+	_, err = r.store.Prove(t.Context(), s.ID, sum(9))
+	wantError(t, "another family", err, session.ErrRefreshInvalid)
+	_, err = r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
+	must(t, err)
+}

@@ -1,0 +1,121 @@
+package storetest
+
+import (
+	"crypto/rand"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/redisstore"
+	"github.com/curfew-auth/curfew/internal/session"
+)
+
+const (
+	issuer = "https://issuer.test"
+	hour   = time.Hour
+)
+
+// Run runs every test. open returns a client of the server under test; each
+// test keeps to a region of its own, but several wipe the server.
+func Run(t *testing.T, open func(t *testing.T) redis.UniversalClient) {
+	for _, group := range [][]test{sessionTests(), refreshTests(), revocationTests(), logTests(), vouchTests()} {
+		for _, c := range group {
+			t.Run(c.name, func(t *testing.T) { c.run(t, newRoom(t, open(t))) })
+		}
+	}
+}
+
+type test struct {
+	name string
+	run  func(*testing.T, *room)
+}
+
+// A room is one region, refilled and vouched for.
+type room struct {
+	rdb    redis.UniversalClient
+	prefix string
+	store  *redisstore.Store
+	lookup *redisstore.Lookup
+}
+
+func newRoom(t *testing.T, rdb redis.UniversalClient) *room {
+	region := rand.Text()
+	r := &room{
+		rdb: rdb, prefix: "curfew:{" + region + "}:",
+		store: redisstore.New(rdb, region), lookup: redisstore.NewLookup(rdb, region),
+	}
+	r.refill(t)
+	return r
+}
+
+func (r *room) refill(t *testing.T) {
+	t.Helper()
+	refill, err := r.store.BeginRefill(t.Context())
+	must(t, err)
+	must(t, r.store.Vouch(t.Context(), refill))
+}
+
+// login creates a session whose family and secret are sum(1) and sum(2).
+func (r *room) login(t *testing.T, tenant, user string, idle, lifetime time.Duration) session.Session {
+	t.Helper()
+	s, _, err := r.store.Create(t.Context(), newSession(tenant, user), firstRefresh(), idle, lifetime)
+	must(t, err)
+	return s
+}
+
+func newSession(tenant, user string) session.Session {
+	return session.Session{
+		ID: uuid.NewString(), Issuer: issuer, Tenant: tenant, UserID: user, Roles: []string{"admin", "a\"b"},
+		Device: session.Device{ID: "d1", Kind: "ios", Name: "Ünï\x00code"}, IP: "192.0.2.1", UserAgent: "agent/1",
+	}
+}
+
+func firstRefresh() session.Refresh { return session.Refresh{Family: sum(1), Current: sum(2)} }
+
+func sum(n byte) (h [32]byte) {
+	for i := range h {
+		h[i] = n
+	}
+	return h
+}
+
+// rotation presents sum(presented) and offers sum(successor), salted alike.
+func rotation(id string, presented, successor byte) session.Rotation {
+	return session.Rotation{
+		SessionID: id, Family: sum(1), Presented: sum(presented), Successor: sum(successor),
+		Salt: [16]byte{successor}, Grace: hour, Idle: hour,
+	}
+}
+
+func revocation(scope events.Scope, subject string, ttl time.Duration) events.Revocation {
+	return events.Revocation{
+		ID: uuid.NewString(), Scope: scope, Issuer: issuer, Subject: subject,
+		TTLMillis: ttl.Milliseconds(), Reason: "test", Actor: "suite",
+	}
+}
+
+func (r *room) ask(t *testing.T, rev events.Revocation, staleness time.Duration) redisstore.Verdict {
+	t.Helper()
+	v, err := r.lookup.Lookup(t.Context(), []string{events.Key(events.ScopeToken, issuer, "other"), rev.Key()}, staleness)
+	must(t, err)
+	return v
+}
+
+// ttl is what is left of the life of a revocation.
+func (r *room) ttl(t *testing.T, rev events.Revocation) time.Duration {
+	t.Helper()
+	d, err := r.rdb.PTTL(t.Context(), r.prefix+"rev:"+rev.Key()).Result()
+	must(t, err)
+	return d
+}
+
+// keys lists the room's keys by the part after the prefix.
+func (r *room) keys(t *testing.T, pattern string) []string {
+	t.Helper()
+	names, err := r.rdb.Keys(t.Context(), r.prefix+pattern).Result()
+	must(t, err)
+	return names
+}

@@ -1,0 +1,125 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/curfew-auth/curfew/internal/commit"
+	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/redisstore"
+	"github.com/curfew-auth/curfew/internal/session"
+)
+
+func vouchTests() []test {
+	return []test{
+		{"nothing is concluded from a store without a vouch", unvouchedRefuses},
+		{"nothing is concluded from another's vouch", otherVouchRefuses},
+		{"a wipe ends the vouch", wipeEndsVouch},
+		{"a wipe in the middle of a refill is not vouched for", wipeInRefill},
+		{"a refill of another incarnation is not vouched for", otherRefill},
+		{"vouching may be repeated", vouchTwice},
+		{"a vouch goes stale and is renewed", vouchStale},
+		{"a vouch from the future is not believed", vouchFromFuture},
+	}
+}
+
+// refuses checks that every method that would conclude something declines.
+func refuses(t *testing.T, r *room, id string) {
+	t.Helper()
+	_, _, err := r.store.Create(t.Context(), newSession("acme", "u2"), firstRefresh(), hour, hour)
+	wantError(t, "create", err, session.ErrUnavailable)
+	_, err = r.store.Rotate(t.Context(), rotation(id, 2, 3))
+	wantError(t, "rotate", err, session.ErrUnavailable)
+	_, err = r.store.Get(t.Context(), id)
+	wantError(t, "get", err, session.ErrUnavailable)
+	_, err = r.store.Prove(t.Context(), id, sum(1))
+	wantError(t, "prove", err, session.ErrUnavailable)
+	_, err = r.store.List(t.Context(), "acme", "u1")
+	wantError(t, "list", err, session.ErrUnavailable)
+	wantError(t, "list", err, commit.ErrUnvouched)
+	wantError(t, "keep vouch", r.store.KeepVouch(t.Context()), commit.ErrUnvouched)
+	absent := revocation(events.ScopeToken, uuid.NewString(), hour)
+	equal(t, "verdict", r.ask(t, absent, hour), redisstore.Verdict{})
+}
+
+func unvouchedRefuses(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	must(t, r.rdb.Del(t.Context(), r.prefix+"vouch").Err())
+	refuses(t, r, s.ID)
+	_, err := r.store.Revoke(t.Context(), revocation(events.ScopeSession, s.ID, hour))
+	must(t, err)
+	r.refill(t)
+	_, err = r.store.Get(t.Context(), s.ID)
+	wantError(t, "get", err, session.ErrNotFound)
+}
+
+func otherVouchRefuses(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	must(t, r.rdb.HSet(t.Context(), r.prefix+"vouch", "id", "0123456789abcdef-0123456789abcdef").Err())
+	refuses(t, r, s.ID)
+	r.refill(t)
+	_, err := r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
+	must(t, err)
+}
+
+func wipeEndsVouch(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	must(t, r.rdb.FlushAll(t.Context()).Err())
+	refuses(t, r, s.ID)
+	r.refill(t)
+	_, err := r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
+	wantError(t, "rotate a lost session", err, session.ErrEnded)
+}
+
+func wipeInRefill(t *testing.T, r *room) {
+	must(t, r.rdb.FlushAll(t.Context()).Err())
+	refill, err := r.store.BeginRefill(t.Context())
+	must(t, err)
+	must(t, r.store.Apply(t.Context(), []events.Revocation{revocation(events.ScopeToken, "x", hour)}))
+	must(t, r.rdb.FlushAll(t.Context()).Err())
+	wantError(t, "vouch", r.store.Vouch(t.Context(), refill), commit.ErrRefillLost)
+	refuses(t, r, uuid.NewString())
+	again, err := r.store.BeginRefill(t.Context())
+	must(t, err)
+	wantError(t, "vouch by the lost refill", r.store.Vouch(t.Context(), refill), commit.ErrRefillLost)
+	must(t, r.store.Vouch(t.Context(), again))
+}
+
+func otherRefill(t *testing.T, r *room) {
+	refill, err := r.store.BeginRefill(t.Context())
+	must(t, err)
+	refill.Incarnation = "0123456789abcdef-0123456789abcdef"
+	wantError(t, "vouch", r.store.Vouch(t.Context(), refill), commit.ErrRefillLost)
+	wantError(t, "vouch by nothing", r.store.Vouch(t.Context(), commit.Refill{}), commit.ErrRefillLost)
+}
+
+func vouchTwice(t *testing.T, r *room) {
+	refill, err := r.store.BeginRefill(t.Context())
+	must(t, err)
+	for range 2 {
+		must(t, r.store.Vouch(t.Context(), refill))
+	}
+	absent := revocation(events.ScopeToken, "x", hour)
+	equal(t, "verdict", r.ask(t, absent, hour), redisstore.Verdict{Vouched: true})
+}
+
+func vouchStale(t *testing.T, r *room) {
+	absent := revocation(events.ScopeToken, "x", hour)
+	eventually(t, "the vouch is stale", func() bool { return !r.ask(t, absent, 20*time.Millisecond).Vouched })
+	equal(t, "under a longer bound", r.ask(t, absent, hour).Vouched, true)
+	must(t, r.store.KeepVouch(t.Context()))
+	equal(t, "renewed", r.ask(t, absent, 10*time.Second).Vouched, true)
+	s := r.login(t, "acme", "u1", hour, hour)
+	must(t, r.rdb.HSet(t.Context(), r.prefix+"vouch", "at", time.Now().Add(-hour).UnixMilli()).Err())
+	equal(t, "an old vouch", r.ask(t, absent, hour/2).Vouched, false)
+	_, err := r.store.Get(t.Context(), s.ID) // age binds only the edges
+	must(t, err)
+}
+
+func vouchFromFuture(t *testing.T, r *room) {
+	must(t, r.rdb.HSet(t.Context(), r.prefix+"vouch", "at", time.Now().Add(hour).UnixMilli()).Err())
+	absent := revocation(events.ScopeToken, "x", hour)
+	equal(t, "verdict", r.ask(t, absent, 2*hour), redisstore.Verdict{})
+}
