@@ -1,0 +1,97 @@
+// Package boot is what the main functions share: flags and settings, the log,
+// signals, --check-config and the healthcheck subcommand.
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/curfew-auth/curfew/internal/config"
+	"github.com/curfew-auth/curfew/internal/front"
+)
+
+// Settings are what both services have in common.
+type Settings interface {
+	Level() slog.Level
+	Address() string
+}
+
+// A Node is a service that is ready to run.
+type Node interface {
+	Run(ctx context.Context, ln net.Listener) error
+}
+
+// Service returns the command of one service: it loads settings into cfg and
+// runs the node that open makes of them.
+func Service(name, short, version string, cfg Settings, open func(*slog.Logger) (Node, error)) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: name, Short: short, Version: version, Args: cobra.NoArgs,
+		SilenceUsage: true, SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := config.Load(cmd, cfg, os.Environ()); err != nil {
+				return err
+			}
+			if config.CheckOnly(cmd) {
+				fmt.Fprintln(cmd.OutOrStdout(), name+": the configuration is good")
+				return nil
+			}
+			return serve(cmd.Context(), name, version, cfg, open)
+		},
+	}
+	config.Bind(cmd, cfg)
+	cmd.AddCommand(healthcheck(cfg))
+	return cmd
+}
+
+func serve(ctx context.Context, name, version string, cfg Settings, open func(*slog.Logger) (Node, error)) error {
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.Level()}))
+	log.Info("starting", "service", name, "version", version, "config", cfg)
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Address())
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	node, err := open(log)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	err = node.Run(ctx, ln)
+	log.Info("stopped", "service", name)
+	return err
+}
+
+// healthcheck asks the service on this machine whether it is ready, for
+// container images that have no shell. It reads the service's own settings.
+func healthcheck(cfg Settings) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "healthcheck", Short: "exit 0 if the service on this machine is ready", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := config.Load(cmd, cfg, os.Environ()); err != nil {
+				return err
+			}
+			return front.Healthcheck(cmd.Context(), cfg.Address())
+		},
+	}
+	config.Bind(cmd, cfg)
+	return cmd
+}
+
+// Main runs a command until it is done or the process is told to stop, and
+// returns the exit code. A second signal ends the process at once.
+func Main(cmd *cobra.Command) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	err := cmd.ExecuteContext(ctx)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", cmd.Name(), err)
+	}
+	return config.ExitCode(err)
+}

@@ -1,0 +1,75 @@
+package config
+
+import (
+	"log/slog"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Common is what the issuer and the edge both need.
+type Common struct {
+	Listen    string        `koanf:"listen" default:":8080" usage:"address to serve on"`
+	NATSURL   string        `koanf:"nats_url" secret:"url" default:"nats://127.0.0.1:4222" usage:"NATS servers, separated by commas"`
+	NATSCreds string        `koanf:"nats_creds" usage:"NATS credentials file"`
+	RedisURL  string        `koanf:"redis_url" secret:"url" default:"redis://127.0.0.1:6379/0" usage:"Redis server (edge: none to do without)"`
+	IssuerURL string        `koanf:"issuer_url" default:"http://localhost:8080" usage:"public URL of the issuer, the iss of its tokens"`
+	Audience  string        `koanf:"audience" default:"curfew" usage:"aud of the tokens"`
+	Staleness time.Duration `koanf:"staleness" default:"5s" usage:"the bound B: how long after a revocation a token may at most be accepted"`
+	LogLevel  string        `koanf:"log_level" default:"info" usage:"debug, info, warn or error"`
+	Region    string        `koanf:"region" default:"local" usage:"region whose log is written and followed"`
+}
+
+// NoRedis is the redis_url of an edge that has no store to ask.
+const NoRedis = "none"
+
+var (
+	regionForm   = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
+	audienceForm = regexp.MustCompile(`^[!-~]{1,255}$`)
+)
+
+// Level is LogLevel for slog. It is Info for a level that Validate refuses.
+func (c Common) Level() slog.Level {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // leaves Info
+	return level
+}
+
+// Address is where to listen.
+func (c Common) Address() string { return c.Listen }
+
+// Validate reports every setting that is out of bounds.
+func (c Common) Validate() error {
+	var p checks
+	c.check(&p)
+	return p.err()
+}
+
+func (c Common) check(p *checks) {
+	p.address("listen", c.Listen)
+	c.checkNATS(p)
+	if c.RedisURL != "" && c.RedisURL != NoRedis {
+		p.link("redis_url", c.RedisURL, "redis", "rediss", "unix")
+	}
+	p.plainLink("issuer_url", c.IssuerURL)
+	p.matches("audience", c.Audience, audienceForm, "1 to 255 visible ASCII characters")
+	within(p, "staleness", c.Staleness, time.Second, time.Minute)
+	p.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
+	p.matches("region", c.Region, regionForm, "1 to 32 of a-z, 0-9 and -")
+}
+
+func (c Common) checkNATS(p *checks) {
+	if c.NATSCreds != "" {
+		p.file("nats_creds", c.NATSCreds, "write the credentials file, or leave the setting out")
+	}
+	starts := urlStart.FindAllStringIndex(c.NATSURL, -1)
+	p.that("nats_url", len(starts) > 0 && starts[0][0] == 0,
+		"want URLs such as nats://host:4222, separated by commas, got %s", quote(c.NATSURL))
+	for i, at := range starts {
+		end := len(c.NATSURL)
+		if i+1 < len(starts) {
+			end = starts[i+1][0]
+		}
+		p.link("nats_url", strings.TrimSuffix(c.NATSURL[at[0]:end], ","), "nats", "tls", "ws", "wss")
+	}
+}

@@ -1,0 +1,80 @@
+package config
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Edge is the configuration of an edge.
+type Edge struct {
+	Common `defaults:"listen=:8081"`
+
+	EdgeID       string        `koanf:"edge_id" usage:"name of this edge, unique among all; default: the host name and a random end"`
+	JWKSURL      string        `koanf:"jwks_url" usage:"where the issuer's public keys are; default: at the issuer"`
+	FailMode     string        `koanf:"fail_mode" default:"deny" usage:"deny or allow requests while revocation cannot be known"`
+	CacheEntries int           `koanf:"cache_entries" default:"1000000" usage:"revocations and verified tokens kept in memory, each"`
+	Upstream     string        `koanf:"upstream" usage:"URL of the API to pass good requests on to"`
+	Leeway       time.Duration `koanf:"leeway" default:"5s" usage:"how far the clocks of issuer and edge may differ"`
+}
+
+var (
+	edgeIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	// A token that can stand in an Authorization header (RFC 6750 section 2.1).
+	bearerForm = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
+)
+
+// Validate reports every setting that is out of bounds. Settings that Resolve
+// fills in may be empty.
+func (c Edge) Validate() error {
+	var p checks
+	c.check(&p)
+	if c.EdgeID != "" {
+		p.matches("edge_id", c.EdgeID, edgeIDForm, "1 to 64 letters, digits or ._-")
+	}
+	if c.JWKSURL != "" {
+		p.link("jwks_url", c.JWKSURL, "http", "https")
+	}
+	if c.Upstream != "" {
+		p.plainLink("upstream", c.Upstream)
+	}
+	p.oneOf("fail_mode", c.FailMode, "deny", "allow")
+	within(&p, "cache_entries", c.CacheEntries, 100, 100_000_000)
+	within(&p, "leeway", c.Leeway, 0, 5*time.Minute)
+	return p.err()
+}
+
+// Resolve fills in the defaults that depend on other settings or on the
+// machine, and turns the redis_url none into the empty one. Load calls it.
+func (c *Edge) Resolve() {
+	if c.RedisURL == NoRedis {
+		c.RedisURL = ""
+	}
+	if c.JWKSURL == "" {
+		c.JWKSURL = strings.TrimSuffix(c.IssuerURL, "/") + "/.well-known/jwks.json"
+	}
+	if c.EdgeID == "" {
+		c.EdgeID = randomEdgeID()
+	}
+}
+
+// randomEdgeID has no dot, which would separate tokens of a NATS subject.
+func randomEdgeID() string {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "edge"
+	}
+	plain := strings.Map(func(r rune) rune {
+		if r == '.' || !edgeIDForm.MatchString(string(r)) {
+			return '-'
+		}
+		return r
+	}, host)
+	return plain[:min(len(plain), 48)] + "-" + strings.ToLower(rand.Text()[:6])
+}
+
+// LogValue shows the settings as the start-up print does.
+func (c Edge) LogValue() slog.Value { return slog.GroupValue(Redacted(&c)...) }

@@ -1,0 +1,79 @@
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Issuer is the configuration of the issuer.
+type Issuer struct {
+	Common
+
+	KeysDir    string `koanf:"keys_dir" usage:"directory of the signing keys, one PEM file each"`
+	UsersFile  string `koanf:"users_file" usage:"YAML file with the users who may log in"`
+	AdminToken string `koanf:"admin_token" secret:"true" usage:"token of the admin calls"`
+
+	NATSReplicas int `koanf:"nats_replicas" default:"1" usage:"copies of the log that NATS keeps: 1, or 3 in a cluster; counts when the log is created"`
+
+	AccessTTL    time.Duration `koanf:"access_ttl" default:"15m" usage:"lifetime of an access token"`
+	RefreshTTL   time.Duration `koanf:"refresh_ttl" default:"168h" usage:"a session ends when it is not refreshed for this long"`
+	SessionMax   time.Duration `koanf:"session_max" default:"720h" usage:"a session ends this long after its login"`
+	RefreshGrace time.Duration `koanf:"refresh_grace" default:"10s" usage:"how long a refresh token may be retried after its first use"`
+
+	SessionLimit        int `koanf:"session_limit" default:"0" usage:"sessions a user may have, 0 for no limit"`
+	SessionLimitPerKind int `koanf:"session_limit_per_kind" default:"0" usage:"sessions a user may have per kind of device, 0 for no limit"`
+
+	LoginLockThreshold int           `koanf:"login_lock_threshold" default:"5" usage:"failed logins within the window that lock an account"`
+	LoginLockWindow    time.Duration `koanf:"login_lock_window" default:"60s" usage:"window in which failed logins are counted"`
+	LoginLockDuration  time.Duration `koanf:"login_lock_duration" default:"10m" usage:"how long an account stays locked"`
+}
+
+const (
+	minAdminToken = 16   // characters
+	maxAdminToken = 4096 // characters; it must fit a header
+	maxSessions   = 10_000
+	year          = 365 * 24 * time.Hour
+)
+
+// Validate reports every setting that is missing or out of bounds. It looks
+// whether the users file and the keys directory exist, but not into them.
+func (c Issuer) Validate() error {
+	var p checks
+	c.check(&p)
+	p.that("redis_url", c.RedisURL != "" && c.RedisURL != NoRedis,
+		"the issuer keeps its sessions there: set CURFEW_REDIS_URL, e.g. to redis://127.0.0.1:6379/0")
+	c.checkCredentials(&p)
+	c.checkSessions(&p)
+	within(&p, "nats_replicas", c.NATSReplicas, 1, 5)
+	return p.err()
+}
+
+func (c Issuer) checkCredentials(p *checks) {
+	switch n := len(c.AdminToken); {
+	case n == 0:
+		p.that("admin_token", false,
+			"set CURFEW_ADMIN_TOKEN or CURFEW_ADMIN_TOKEN_FILE, e.g. to the output of: openssl rand -hex 32")
+	case n < minAdminToken || n > maxAdminToken || !bearerForm.MatchString(c.AdminToken):
+		p.that("admin_token", false,
+			"want %d to %d letters, digits or -._~+/, e.g. the output of: openssl rand -hex 32", minAdminToken, maxAdminToken)
+	}
+	p.file("users_file", c.UsersFile,
+		"set CURFEW_USERS_FILE to a YAML file with users; curfew hash-password makes the hashes")
+	p.directory("keys_dir", c.KeysDir,
+		"set CURFEW_KEYS_DIR to a directory, made e.g. by: mkdir -m 700 keys; the issuer makes the first key in it")
+}
+
+func (c Issuer) checkSessions(p *checks) {
+	within(p, "access_ttl", c.AccessTTL, time.Minute, 24*time.Hour)
+	within(p, "refresh_ttl", c.RefreshTTL, time.Minute, year)
+	within(p, "session_max", c.SessionMax, time.Minute, year)
+	within(p, "refresh_grace", c.RefreshGrace, 0, time.Minute)
+	within(p, "session_limit", c.SessionLimit, 0, maxSessions)
+	within(p, "session_limit_per_kind", c.SessionLimitPerKind, 0, maxSessions)
+	within(p, "login_lock_threshold", c.LoginLockThreshold, 1, 1000)
+	within(p, "login_lock_window", c.LoginLockWindow, time.Second, 24*time.Hour)
+	within(p, "login_lock_duration", c.LoginLockDuration, time.Second, 24*time.Hour)
+}
+
+// LogValue keeps the admin token out of any log that the struct gets into.
+func (c Issuer) LogValue() slog.Value { return slog.GroupValue(Redacted(&c)...) }

@@ -1,0 +1,162 @@
+package config_test
+
+import (
+	"log/slog"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/config"
+)
+
+const goodToken = "0123456789abcdef0123456789abcdef"
+
+// issuerEnv is the least that an issuer needs.
+func issuerEnv(t *testing.T, more ...string) []string {
+	return append([]string{
+		"CURFEW_ADMIN_TOKEN=" + goodToken, "CURFEW_KEYS_DIR=" + t.TempDir(),
+		"CURFEW_USERS_FILE=" + write(t, "users.yaml", "users: []"),
+	}, more...)
+}
+
+func TestIssuerDefaults(t *testing.T) {
+	var got config.Issuer
+	if err := run(t, &got, nil, issuerEnv(t)); err != nil {
+		t.Fatal(err)
+	}
+	got.KeysDir, got.UsersFile = "", ""
+	want := config.Issuer{
+		Common: config.Common{
+			Listen: ":8080", NATSURL: "nats://127.0.0.1:4222", RedisURL: "redis://127.0.0.1:6379/0",
+			IssuerURL: "http://localhost:8080", Audience: "curfew", Staleness: 5 * time.Second, LogLevel: "info", Region: "local",
+		},
+		AdminToken: goodToken, NATSReplicas: 1,
+		AccessTTL: 15 * time.Minute, RefreshTTL: 168 * time.Hour, SessionMax: 720 * time.Hour, RefreshGrace: 10 * time.Second,
+		LoginLockThreshold: 5, LoginLockWindow: time.Minute, LoginLockDuration: 10 * time.Minute,
+	}
+	if got != want {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestEdgeDefaults(t *testing.T) {
+	var got, second config.Edge
+	if err := run(t, &got, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t, &second, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got.EdgeID == second.EdgeID || !regexp.MustCompile(`^[A-Za-z0-9_-]{1,60}$`).MatchString(got.EdgeID) {
+		t.Errorf("edge ids %q, %q", got.EdgeID, second.EdgeID)
+	}
+	want := []string{":8081", "http://localhost:8080/.well-known/jwks.json", "deny", ""}
+	if have := []string{got.Listen, got.JWKSURL, got.FailMode, got.Upstream}; !slices.Equal(have, want) {
+		t.Errorf("got %q, want %q", have, want)
+	}
+	if got.CacheEntries != 1_000_000 || got.Leeway != 5*time.Second || got.RedisURL == "" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestEdgeWithoutRedis(t *testing.T) {
+	for _, args := range [][]string{{"--redis-url=none"}, {"--redis-url="}} {
+		var got config.Edge
+		if err := run(t, &got, args, nil); err != nil || got.RedisURL != "" {
+			t.Errorf("%v: %q, %v", args, got.RedisURL, err)
+		}
+	}
+}
+
+// The names are part of CONTRACT: none may go, none may come unnoticed.
+func TestNamesOfSettings(t *testing.T) {
+	const common = "listen nats_url nats_creds redis_url issuer_url audience staleness log_level region"
+	for cfg, more := range map[any]string{
+		&config.Issuer{}: "keys_dir users_file admin_token nats_replicas access_ttl refresh_ttl session_max refresh_grace session_limit " +
+			"session_limit_per_kind login_lock_threshold login_lock_window login_lock_duration",
+		&config.Edge{}: "edge_id jwks_url fail_mode cache_entries upstream leeway",
+	} {
+		var got []string
+		for _, attr := range config.Redacted(cfg) {
+			got = append(got, attr.Key)
+		}
+		if want := strings.Fields(common + " " + more); !slices.Equal(got, want) {
+			t.Errorf("%v: got %v, want %v", reflect.TypeOf(cfg), got, want)
+		}
+	}
+}
+
+func TestMissingSaysWhatToDo(t *testing.T) {
+	err := run(t, &config.Issuer{}, []string{"--redis-url=none"}, nil)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{
+		"admin_token: set CURFEW_ADMIN_TOKEN or CURFEW_ADMIN_TOKEN_FILE, e.g. to the output of: openssl rand -hex 32",
+		"users_file: set CURFEW_USERS_FILE", "keys_dir: set CURFEW_KEYS_DIR", "--redis-url: the issuer keeps its sessions there",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in\n%v", want, err)
+		}
+	}
+}
+
+func TestBounds(t *testing.T) {
+	file := write(t, "f", "x")
+	good := []string{
+		"STALENESS=1s", "STALENESS=1m", "ACCESS_TTL=1m", "ACCESS_TTL=24h", "REFRESH_GRACE=0", "LISTEN=127.0.0.1:0", "LISTEN=[::1]:80",
+		"NATS_URL=nats://a:1,tls://u:p@b:2", "REDIS_URL=rediss://u:p@h:1/2", "REDIS_URL=unix:///run/redis.sock", "REGION=eu-1",
+		"LOG_LEVEL=debug", "ISSUER_URL=https://auth.example/x", "NATS_CREDS=" + file,
+	}
+	bad := []string{
+		"STALENESS=999ms", "STALENESS=soon", "STALENESS=61s", "STALENESS=-5s", "ACCESS_TTL=59s", "ACCESS_TTL=24h1s", "REFRESH_TTL=0", "SESSION_MAX=-1h",
+		"REFRESH_GRACE=61s", "SESSION_LIMIT=-1", "SESSION_LIMIT_PER_KIND=10001", "LOGIN_LOCK_THRESHOLD=0", "LOGIN_LOCK_WINDOW=0", "LOGIN_LOCK_DURATION=25h",
+		"LISTEN=8080", "LISTEN=:65536", "LISTEN=:http", "NATS_URL=127.0.0.1:4222", "NATS_URL=http://h", "NATS_URL=nats://a,nats://", "NATS_CREDS=/does/not/exist",
+		"REDIS_URL=http://h", "REDIS_URL=redis://", "REDIS_URL=none", "ISSUER_URL=localhost", "ISSUER_URL=ftp://h", "ISSUER_URL=http://u:p@h",
+		"ISSUER_URL=http://h?x=1", "ISSUER_URL=http://h#f", "AUDIENCE=a b", "LOG_LEVEL=loud", "REGION=EU", "REGION=a.b", "REGION=" + strings.Repeat("a", 33),
+		"ADMIN_TOKEN=short", "ADMIN_TOKEN=with spaces in the middle", "USERS_FILE=/does/not/exist", "USERS_FILE=" + t.TempDir(), "KEYS_DIR=" + file, "KEYS_DIR=/does/not/exist",
+	}
+	try := func(setting string) error {
+		return run(t, &config.Issuer{}, nil, issuerEnv(t, "CURFEW_"+setting))
+	}
+	checkBounds(t, try, good, bad)
+}
+
+func TestEdgeBounds(t *testing.T) {
+	good := []string{
+		"UPSTREAM=http://api:9000", "UPSTREAM=https://h/base", "LEEWAY=0", "LEEWAY=5m", "CACHE_ENTRIES=100", "CACHE_ENTRIES=100000000",
+		"EDGE_ID=a.B_c-1", "FAIL_MODE=allow", "REDIS_URL=none", "JWKS_URL=https://h/jwks",
+	}
+	bad := []string{
+		"UPSTREAM=api:9000", "UPSTREAM=http://", "UPSTREAM=//h", "UPSTREAM=ftp://h", "UPSTREAM=http://:80", "LEEWAY=-1s", "LEEWAY=6m",
+		"CACHE_ENTRIES=99", "CACHE_ENTRIES=100000001", "EDGE_ID=a b", "EDGE_ID=a*", "EDGE_ID=" + strings.Repeat("a", 65), "FAIL_MODE=open", "JWKS_URL=file:///etc/x",
+	}
+	try := func(setting string) error { return run(t, &config.Edge{}, nil, []string{"CURFEW_" + setting}) }
+	checkBounds(t, try, good, bad)
+}
+
+func checkBounds(t *testing.T, try func(string) error, good, bad []string) {
+	t.Helper()
+	for _, setting := range good {
+		if err := try(setting); err != nil {
+			t.Errorf("%s: %v", setting, err)
+		}
+	}
+	for _, setting := range bad {
+		name, _, _ := strings.Cut(setting, "=")
+		if err := try(setting); err == nil || !strings.HasPrefix(err.Error(), "CURFEW_"+name+": ") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: got %v, want one problem with CURFEW_%s", setting, err, name)
+		}
+	}
+}
+
+func TestLevel(t *testing.T) {
+	for text, want := range map[string]slog.Level{"debug": slog.LevelDebug, "error": slog.LevelError, "": slog.LevelInfo} {
+		if got := (config.Common{LogLevel: text}).Level(); got != want {
+			t.Errorf("%q: got %v", text, got)
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package front
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+const (
+	// AccessCookie may carry the access token.
+	AccessCookie = "__Host-curfew-access"
+	// RefreshCookie may carry the refresh token.
+	RefreshCookie = "__Host-curfew-refresh"
+
+	// maxToken bounds a token, in bytes.
+	maxToken = 8 << 10
+
+	bearerScheme = "bearer "
+)
+
+// Bearer returns a copy of the token that the request carries, in the header
+// Authorization: Bearer or in the access cookie. The error is the problem
+// token_missing, or token_malformed: also for two Authorization headers, two
+// access cookies, or a header and a cookie that differ, because whoever
+// reads the request next might pick the other one.
+func Bearer(c *fiber.Ctx) (string, error) {
+	h := &c.Request().Header
+	var cookies [][]byte
+	for name, value := range h.Cookies() {
+		if string(name) == AccessCookie {
+			cookies = append(cookies, value)
+		}
+	}
+	return bearer(h.PeekAll(fiber.HeaderAuthorization), cookies)
+}
+
+func bearer(headers, cookies [][]byte) (string, error) {
+	if len(headers) > 1 || len(cookies) > 1 {
+		return "", TokenMalformed()
+	}
+	var tokens [][]byte
+	if len(headers) == 1 && hasBearerScheme(headers[0]) {
+		tokens = append(tokens, headerToken(headers[0]))
+	}
+	tokens = append(tokens, cookies...)
+	switch {
+	case len(tokens) == 0:
+		return "", TokenMissing()
+	case !isToken(tokens[0]), len(tokens) == 2 && !bytes.Equal(tokens[0], tokens[1]):
+		return "", TokenMalformed()
+	}
+	return string(tokens[0]), nil
+}
+
+// hasBearerScheme compares without case (RFC 9110 section 11.1). Another
+// scheme is another service's business.
+func hasBearerScheme(header []byte) bool {
+	scheme, _, _ := strings.Cut(string(header[:min(len(header), len(bearerScheme))]), " ")
+	return strings.EqualFold(scheme, strings.TrimSpace(bearerScheme))
+}
+
+func headerToken(header []byte) []byte {
+	return bytes.TrimLeft(header[len(bearerScheme)-1:], " ")
+}
+
+// isToken checks the form b64token (RFC 6750 section 2.1).
+func isToken(token []byte) bool {
+	body := bytes.TrimRight(token, "=")
+	if len(body) == 0 || len(token) > maxToken {
+		return false
+	}
+	for _, b := range body {
+		if !(b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || strings.IndexByte("-._~+/", b) >= 0) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,120 @@
+package front
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// Serve serves app on ln until ctx ends. Then it accepts nothing more, lets
+// running requests finish for up to drain, and closes what is left. It owns
+// ln. It returns nil after a complete drain; context.DeadlineExceeded,
+// wrapped, when connections had to be cut; else what broke the listener.
+func Serve(ctx context.Context, app *fiber.App, ln net.Listener, drain time.Duration) error {
+	t := newTracked(ln)
+	defer t.cut()
+	served := make(chan error, 1)
+	go func() { served <- app.Listener(t) }()
+
+	select {
+	case err := <-served:
+		return broken(err)
+	case <-ctx.Done():
+	}
+	return finish(ctx, app, t, served, drain)
+}
+
+func finish(ctx context.Context, app *fiber.App, t *tracked, served <-chan error, drain time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	err := app.ShutdownWithContext(ctx)
+	_ = t.Close() // fasthttp forgets a shutdown that comes before it serves
+	<-served
+	if err != nil {
+		return fmt.Errorf("front: drain: %w", err)
+	}
+	return nil
+}
+
+func broken(err error) error {
+	if err == nil {
+		err = net.ErrClosed
+	}
+	return fmt.Errorf("front: serve: %w", err)
+}
+
+// A tracked listener knows its open connections, and survives a shortage of
+// file descriptors, which would end fasthttp's accept loop.
+type tracked struct {
+	net.Listener
+	closed    chan struct{} // closed by Close
+	closeOnce sync.Once
+
+	mu   sync.Mutex
+	open map[*trackedConn]struct{} // nil after cut
+}
+
+type trackedConn struct {
+	net.Conn
+	of *tracked
+}
+
+func newTracked(ln net.Listener) *tracked {
+	return &tracked{Listener: ln, closed: make(chan struct{}), open: map[*trackedConn]struct{}{}}
+}
+
+func (t *tracked) Accept() (net.Conn, error) {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		conn, err := t.Listener.Accept()
+		switch {
+		case err == nil:
+			return t.add(conn), nil
+		case !passing(err):
+			return nil, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-t.closed:
+		}
+	}
+}
+
+func (t *tracked) Close() error {
+	t.closeOnce.Do(func() { close(t.closed) })
+	return t.Listener.Close()
+}
+
+func (t *tracked) add(conn net.Conn) net.Conn {
+	c := &trackedConn{conn, t}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.open == nil {
+		_ = conn.Close() // accepted while cut ran
+		return c
+	}
+	t.open[c] = struct{}{}
+	return c
+}
+
+func (c *trackedConn) Close() error {
+	c.of.mu.Lock()
+	delete(c.of.open, c)
+	c.of.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// cut closes the listener and every connection.
+func (t *tracked) cut() {
+	_ = t.Close() // twice is harmless
+	t.mu.Lock()
+	open := t.open
+	t.open = nil
+	t.mu.Unlock()
+	for c := range open {
+		_ = c.Conn.Close()
+	}
+}
