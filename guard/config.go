@@ -1,0 +1,70 @@
+package guard
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config says what to guard and whom to trust. Fields without a stated default
+// are required.
+type Config struct {
+	ID     string // name of this node, unique in its region
+	Region string // default "local"
+
+	NATSURL   string
+	NATSCreds string // credentials file, optional
+	// RedisURL is the store to ask when the local copy does not know. Empty:
+	// such requests are refused.
+	RedisURL string
+
+	Issuer   string // the iss of the tokens
+	Audience string // the aud of the tokens
+	JWKSURL  string // default: below Issuer
+
+	// Staleness is the bound B; default 5s. Issuers must use the same.
+	Staleness time.Duration
+	// Leeway is how long after its exp a token is still good; default 5s.
+	Leeway time.Duration
+	// CacheEntries bounds revoked ids and verified tokens, each; default
+	// 1,000,000.
+	CacheEntries int
+	// FailOpen lets requests pass while revocation cannot be known. Every
+	// one is counted and the state is logged. Default: refuse.
+	FailOpen bool
+
+	Log *slog.Logger // default: none
+	// Registerer takes the metrics; default: none.
+	Registerer prometheus.Registerer
+}
+
+func (c *Config) setDefaults() error {
+	if c.ID == "" || c.NATSURL == "" || c.Issuer == "" || c.Audience == "" {
+		return errors.New("guard: ID, NATSURL, Issuer and Audience are required")
+	}
+	if c.Region == "" {
+		c.Region = "local"
+	}
+	if c.JWKSURL == "" {
+		c.JWKSURL = strings.TrimRight(c.Issuer, "/") + "/.well-known/jwks.json"
+	}
+	if c.Staleness == 0 {
+		c.Staleness = 5 * time.Second
+	}
+	if c.Leeway == 0 {
+		c.Leeway = 5 * time.Second
+	}
+	if c.CacheEntries == 0 {
+		c.CacheEntries = 1_000_000
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Registerer == nil {
+		c.Registerer = prometheus.NewRegistry()
+	}
+	return nil
+}

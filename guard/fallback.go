@@ -1,0 +1,130 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/curfew-auth/curfew/internal/cache"
+	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/redisstore"
+)
+
+const (
+	// LookupTimeout bounds what asking the store may add to a request.
+	LookupTimeout = 100 * time.Millisecond
+
+	breakerFailures = 5           // in a row, that open the breaker
+	breakerRest     = time.Second // until the store is tried again
+)
+
+var errNoStore = errors.New("guard: no store configured")
+
+// A fallback asks the store about tokens of which the local copy does not
+// know. It never keeps an answer: only requests that wait at the same time for
+// the same question share one.
+type fallback struct {
+	lookup    *redisstore.Lookup // nil without a store
+	staleness time.Duration
+	elapsed   cache.Elapsed
+	breaker   *gobreaker.CircuitBreaker[redisstore.Verdict]
+	flights   singleflight.Group
+}
+
+func newFallback(lookup *redisstore.Lookup, staleness time.Duration, elapsed cache.Elapsed, log *slog.Logger) *fallback {
+	return &fallback{
+		lookup: lookup, staleness: staleness, elapsed: elapsed,
+		breaker: gobreaker.NewCircuitBreaker[redisstore.Verdict](gobreaker.Settings{
+			Name:        "store",
+			Timeout:     breakerRest,
+			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= breakerFailures },
+			OnStateChange: func(_ string, from, to gobreaker.State) {
+				log.Warn("store breaker", "from", from.String(), "to", to.String())
+			},
+		}),
+	}
+}
+
+// An asked is a verdict and when, by our own clock, it was asked for.
+type asked struct {
+	redisstore.Verdict
+	at time.Duration
+}
+
+// ask puts one question, bounded by LookupTimeout. The keys are the whole
+// identity of the question, and so of the flight that is shared.
+func (f *fallback) ask(ctx context.Context, keys ...string) (redisstore.Verdict, error) {
+	if f.lookup == nil {
+		return redisstore.Verdict{}, errNoStore
+	}
+	ctx, cancel := context.WithTimeout(ctx, LookupTimeout)
+	defer cancel()
+	flight := f.flights.DoChan(strings.Join(keys, " "), func() (any, error) {
+		at := f.elapsed()
+		verdict, err := f.breaker.Execute(func() (redisstore.Verdict, error) {
+			own, cancel := context.WithTimeout(context.Background(), LookupTimeout)
+			defer cancel()
+			// The vouch must still be good when the answer is used.
+			return f.lookup.Lookup(own, keys, f.staleness-LookupTimeout)
+		})
+		return asked{verdict, at}, err
+	})
+	select {
+	case r := <-flight:
+		if r.Err != nil {
+			return redisstore.Verdict{}, r.Err
+		}
+		return f.believe(r.Val.(asked))
+	case <-ctx.Done():
+		return redisstore.Verdict{}, ctx.Err()
+	}
+}
+
+// believe drops a verdict that was asked for too long ago. A process that was
+// stopped while the reply lay in its socket would otherwise take it, on
+// waking, for an answer to the requests that came in meanwhile.
+func (f *fallback) believe(a asked) (redisstore.Verdict, error) {
+	if age := f.elapsed() - a.at; age > LookupTimeout && !a.Revoked {
+		return redisstore.Verdict{}, fmt.Errorf("guard: the store's answer is %s old", age)
+	}
+	return a.Verdict, nil
+}
+
+// ask decides by the store about a token that the copy does not know.
+func (g *Guard) ask(ctx context.Context, v *verified) (Identity, error) {
+	verdict, err := g.fallback.ask(ctx,
+		events.Key(events.ScopeToken, v.claims.Issuer, v.claims.ID),
+		events.Key(events.ScopeSession, v.claims.Issuer, v.claims.SessionID))
+	switch {
+	case verdict.Revoked:
+		g.metrics.revokedByStore.Inc()
+		return Identity{}, ErrRevoked
+	case err == nil && verdict.Vouched:
+		g.metrics.allowedByStore.Inc()
+		return v.identity, nil
+	case g.config.FailOpen:
+		g.metrics.allowedUnknown.Inc()
+		g.failingOpen(err)
+		return v.identity, nil
+	}
+	g.metrics.unknown.Inc()
+	if err == nil {
+		err = errors.New("the store cannot vouch for itself")
+	}
+	return Identity{}, fmt.Errorf("%w: %w", ErrUnknown, err)
+}
+
+// failingOpen complains, at most once a second.
+func (g *Guard) failingOpen(err error) {
+	now := int64(g.copy.Now())
+	last := g.complained.Load()
+	if now-last >= int64(time.Second) && g.complained.CompareAndSwap(last, now) {
+		g.config.Log.Error("letting requests pass whose revocation is unknown (fail_mode allow)", "error", err)
+	}
+}

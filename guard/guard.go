@@ -1,0 +1,173 @@
+package guard
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/curfew-auth/curfew/internal/cache"
+	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/redisstore"
+	"github.com/curfew-auth/curfew/internal/token"
+)
+
+const (
+	sweepInterval = 5 * time.Second
+	// doubtFor is how long an entry that could not be read puts every
+	// "clear" in doubt, if the log does not say how long it lives.
+	doubtFor = time.Hour
+	// tokenBytes bounds the memory for verified tokens.
+	tokenBytes = 256 << 20
+)
+
+// A Guard decides about tokens. Make one with [New].
+type Guard struct {
+	config   Config
+	verifier *token.Verifier
+	remote   *token.RemoteKeys
+	keys     cache.Keys
+	copy     *cache.Copy
+	tokens   *cache.Tokens[*verified]
+	fallback *fallback
+	follower *events.Follower
+	sync     *events.Sync
+	metrics  *metrics
+
+	nc  *nats.Conn
+	rdb redis.UniversalClient
+
+	wasFresh   atomic.Bool
+	store      atomic.Value // string: the store's state at the last look
+	complained atomic.Int64
+	stop       context.CancelFunc
+	running    sync.WaitGroup
+}
+
+// New makes a guard and starts following. It does not wait for the servers:
+// until they are there the guard is not ready, and Check returns ErrUnknown.
+// The guard runs until ctx ends or Close is called.
+func New(ctx context.Context, cfg Config) (*Guard, error) {
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	g := &Guard{config: cfg, keys: cache.NewKeys(), remote: token.NewRemoteKeys(cfg.JWKSURL, nil, cfg.Log)}
+	g.store.Store(storeDown)
+	if err := errors.Join(g.openMemory(), g.openServers()); err != nil {
+		g.closeServers()
+		return nil, fmt.Errorf("guard: %w", err)
+	}
+	g.metrics = newMetrics(cfg.Registerer, g)
+	ctx, g.stop = context.WithCancel(ctx)
+	for _, loop := range []func(context.Context){
+		func(ctx context.Context) { _ = g.remote.Run(ctx) },
+		g.follower.Run, g.sync.Run, g.sweep, g.watch,
+	} {
+		g.running.Go(func() { loop(ctx) })
+	}
+	return g, nil
+}
+
+func (g *Guard) openMemory() (err error) {
+	cfg := g.config
+	g.copy, err = cache.New(cache.Config{Entries: cfg.CacheEntries, Staleness: cfg.Staleness, Elapsed: cache.Boottime()})
+	if err != nil {
+		return err
+	}
+	if g.tokens, err = cache.NewTokens[*verified](cfg.CacheEntries, tokenBytes); err != nil {
+		return err
+	}
+	g.verifier, err = token.NewVerifier(token.VerifierConfig{
+		Issuer: cfg.Issuer, Audience: cfg.Audience, Leeway: cfg.Leeway, Keys: g.remote,
+	})
+	return err
+}
+
+func (g *Guard) openServers() (err error) {
+	cfg := g.config
+	var lookup *redisstore.Lookup
+	if cfg.RedisURL != "" {
+		if g.rdb, err = redisstore.Open(cfg.RedisURL, redisstore.Options{Timeout: LookupTimeout}); err != nil {
+			return err
+		}
+		lookup = redisstore.NewLookup(g.rdb, cfg.Region)
+	}
+	g.fallback = newFallback(lookup, cfg.Staleness, g.copy.Now, cfg.Log)
+	if g.nc, err = events.Connect(cfg.NATSURL, cfg.NATSCreds, "curfew edge "+cfg.ID, cfg.Log); err != nil {
+		return err
+	}
+	log, err := events.NewJetStream(g.nc, cfg.Region, 1)
+	if err != nil {
+		return err
+	}
+	g.follower = events.NewFollower(log, g.apply, cfg.Log)
+	g.sync = &events.Sync{
+		Exchange: events.NewNATSExchange(g.nc, cfg.Region),
+		Follower: g.follower,
+		Barrier:  events.NewBarrier(log, g.follower, events.RoleEdge, cfg.ID, cfg.Staleness/50),
+		Interval: cfg.Staleness / 4,
+		Elapsed:  g.copy.Now,
+		Renew:    g.copy.Renew,
+		Poke:     events.Reconnects(g.nc),
+		Log:      cfg.Log,
+	}
+	return nil
+}
+
+// Close stops following. Checks made afterwards soon return ErrUnknown.
+func (g *Guard) Close() {
+	g.stop()
+	g.running.Wait()
+	g.closeServers()
+}
+
+func (g *Guard) closeServers() {
+	if g.nc != nil {
+		g.nc.Close()
+	}
+	if g.rdb != nil {
+		_ = g.rdb.Close()
+	}
+}
+
+// apply takes a batch of the log into the copy. This is where a revocation
+// takes effect on this node.
+func (g *Guard) apply(batch []events.Message) error {
+	for _, m := range batch {
+		switch m.Kind {
+		case events.KindRevocation:
+			g.applyRevocation(m)
+		case events.KindBeat:
+			var b events.Beat
+			if json.Unmarshal(m.Data, &b) == nil {
+				g.sync.SawBeat(b.By)
+			}
+		}
+	}
+	return nil
+}
+
+// applyRevocation never passes over an entry: what it cannot read, perhaps
+// from a newer issuer, makes the copy say "unknown" for as long as it lives.
+func (g *Guard) applyRevocation(m events.Message) {
+	r, err := events.DecodeRevocation(m.Data)
+	if err != nil {
+		g.metrics.unreadable.Inc()
+		g.config.Log.Error("unreadable revocation in the log: asking the store until it expires", "seq", m.Seq, "error", err)
+		g.copy.Doubt(max(m.TTL, doubtFor))
+		return
+	}
+	g.copy.Add(g.key(r.Scope, r.Issuer, r.Subject), r.TTL())
+}
+
+func (g *Guard) sweep(ctx context.Context) {
+	for events.Sleep(ctx, sweepInterval) {
+		g.copy.Sweep()
+	}
+}

@@ -1,0 +1,54 @@
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/token"
+)
+
+// Why a token was refused. The text of an error never holds any of the token.
+var (
+	ErrMalformed = errors.New("guard: token malformed")
+	ErrInvalid   = errors.New("guard: token invalid")
+	ErrExpired   = errors.New("guard: token expired")
+	ErrRevoked   = errors.New("guard: token revoked")
+	// ErrUnknown: whether the token is good cannot be known now. It may be;
+	// the client should retry.
+	ErrUnknown = errors.New("guard: freshness unknown")
+)
+
+// An Identity is who a good token speaks for. It is shared between requests:
+// do not change what Roles points to.
+type Identity struct {
+	UserID    string
+	SessionID string
+	Tenant    string
+	Device    string
+	Roles     []string
+	Scope     string
+	TokenID   string
+	ExpiresAt time.Time
+}
+
+func identityOf(c *token.Claims) Identity {
+	return Identity{
+		UserID: c.Subject, SessionID: c.SessionID, Tenant: c.Tenant, Device: c.Device,
+		Roles: c.Roles, Scope: c.Scope, TokenID: c.ID, ExpiresAt: c.ExpiresAt,
+	}
+}
+
+// refusal turns an error of package token into one of ours.
+func refusal(err error) error {
+	for from, to := range map[error]error{
+		token.ErrMalformed: ErrMalformed,
+		token.ErrExpired:   ErrExpired,
+		token.ErrInvalid:   ErrInvalid,
+	} {
+		if errors.Is(err, from) {
+			return fmt.Errorf("%w: %w", to, err)
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrUnknown, err)
+}
