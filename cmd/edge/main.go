@@ -1,0 +1,20 @@
+// Command edge runs one edge node. See docs/configuration.md for its settings.
+package main
+
+import (
+	"log/slog"
+	"os"
+
+	"github.com/curfew-auth/curfew/internal/boot"
+	"github.com/curfew-auth/curfew/internal/config"
+	"github.com/curfew-auth/curfew/internal/edge"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	var cfg config.Edge
+	os.Exit(boot.Main(boot.Service("edge", "decide about requests from a local copy of what is revoked", version, &cfg,
+		func(log *slog.Logger) (boot.Node, error) { return edge.New(cfg, log) })))
+}

@@ -1,0 +1,20 @@
+// Command issuer runs one issuer node. See docs/configuration.md for its settings.
+package main
+
+import (
+	"log/slog"
+	"os"
+
+	"github.com/curfew-auth/curfew/internal/boot"
+	"github.com/curfew-auth/curfew/internal/config"
+	"github.com/curfew-auth/curfew/internal/issuer"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	var cfg config.Issuer
+	os.Exit(boot.Main(boot.Service("issuer", "sign users in, and out everywhere", version, &cfg,
+		func(log *slog.Logger) (boot.Node, error) { return issuer.New(cfg, log) })))
+}

@@ -1,0 +1,111 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/curfew-auth/curfew/guard"
+	"github.com/curfew-auth/curfew/internal/config"
+	"github.com/curfew-auth/curfew/internal/front"
+)
+
+// drain is how long running requests may take to finish at the end.
+const drain = 10 * time.Second
+
+// An Edge is one edge node.
+type Edge struct {
+	config config.Edge
+	log    *slog.Logger
+	guard  *guard.Guard
+	app    *fiber.App
+}
+
+// New makes an edge. It begins to follow at once, but does not wait for NATS,
+// Redis or the issuer; it is ready once it has replayed the log.
+func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	e := &Edge{config: cfg, log: log}
+	var err error
+	e.guard, err = guard.New(context.Background(), guard.Config{
+		ID: cfg.EdgeID, Region: cfg.Region,
+		NATSURL: cfg.NATSURL, NATSCreds: cfg.NATSCreds, RedisURL: cfg.RedisURL,
+		Issuer: cfg.IssuerURL, Audience: cfg.Audience, JWKSURL: cfg.JWKSURL,
+		Staleness: cfg.Staleness, Leeway: cfg.Leeway, CacheEntries: cfg.CacheEntries,
+		FailOpen: cfg.FailMode == "allow",
+		Log:      log, Registerer: registry,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("edge: %w", err)
+	}
+	if e.app, err = e.newApp(registry); err != nil {
+		e.guard.Close()
+		return nil, fmt.Errorf("edge: %w", err)
+	}
+	return e, nil
+}
+
+// Run serves on ln until ctx ends, then drains.
+func (e *Edge) Run(ctx context.Context, ln net.Listener) error {
+	defer e.guard.Close() // only after the last request
+	e.log.Info("edge listening", "address", ln.Addr().String())
+	return front.Serve(ctx, e.app, ln, drain)
+}
+
+// Ready returns nil once the edge has been fresh.
+func (e *Edge) Ready() error { return e.guard.Ready() }
+
+func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
+	app := front.NewApp(front.AppConfig{Name: "curfew edge", Log: e.log, Registry: registry, BodyLimit: maxBody})
+	front.Probes(app, e.Ready, registry)
+	app.Get("/statusz", e.statusz)
+	app.Get("/v1/whoami", e.whoami)
+	if e.config.Upstream == "" {
+		app.Use(func(*fiber.Ctx) error { return front.NotFound() })
+		return app, nil
+	}
+	target, err := url.Parse(e.config.Upstream)
+	if err != nil {
+		return nil, errors.New("upstream: malformed URL")
+	}
+	app.Use(newUpstream(target, e.check).handle)
+	return app, nil
+}
+
+// check decides about a request and turns a refusal into a problem.
+func (e *Edge) check(c *fiber.Ctx) (guard.Identity, error) {
+	raw, err := front.Bearer(c)
+	if err != nil {
+		return guard.Identity{}, err
+	}
+	id, err := e.guard.Check(c.UserContext(), raw)
+	if err != nil {
+		return guard.Identity{}, problem(err)
+	}
+	return id, nil
+}
+
+func problem(err error) error {
+	switch {
+	case errors.Is(err, guard.ErrMalformed):
+		return front.TokenMalformed().Because(err)
+	case errors.Is(err, guard.ErrExpired):
+		return front.TokenExpired()
+	case errors.Is(err, guard.ErrRevoked):
+		return front.TokenRevoked()
+	case errors.Is(err, guard.ErrInvalid):
+		return front.TokenInvalid().Because(err)
+	case errors.Is(err, guard.ErrUnknown):
+		return front.FreshnessUnknown().Because(err)
+	}
+	return err
+}

@@ -1,0 +1,56 @@
+package edge
+
+import (
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+type whoamiResponse struct {
+	UserID    string    `json:"user_id"`
+	SessionID string    `json:"session_id"`
+	Tenant    string    `json:"tenant"`
+	Roles     []string  `json:"roles"`
+	TokenID   string    `json:"jti"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Edge      string    `json:"edge"`
+}
+
+func (e *Edge) whoami(c *fiber.Ctx) error {
+	id, err := e.check(c)
+	if err != nil {
+		return err
+	}
+	roles := id.Roles
+	if roles == nil {
+		roles = []string{}
+	}
+	return c.JSON(whoamiResponse{
+		UserID: id.UserID, SessionID: id.SessionID, Tenant: id.Tenant, Roles: roles,
+		TokenID: id.TokenID, ExpiresAt: id.ExpiresAt.UTC(), Edge: e.config.EdgeID,
+	})
+}
+
+type statusResponse struct {
+	ID         string `json:"id"`
+	State      string `json:"state"`
+	Epoch      string `json:"epoch"`
+	AppliedSeq uint64 `json:"applied_seq"`
+	// FreshAgeMS is -1 while the edge has never been fresh.
+	FreshAgeMS int64  `json:"fresh_age_ms"`
+	Entries    int    `json:"entries"`
+	Overflowed uint64 `json:"overflowed"`
+	Store      string `json:"store"`
+}
+
+func (e *Edge) statusz(c *fiber.Ctx) error {
+	s := e.guard.Status()
+	age := int64(-1)
+	if s.FreshAge >= 0 {
+		age = s.FreshAge.Milliseconds()
+	}
+	return c.JSON(statusResponse{
+		ID: s.ID, State: s.State, Epoch: s.Epoch, AppliedSeq: s.AppliedSeq, FreshAgeMS: age,
+		Entries: s.Entries, Overflowed: s.Overflowed, Store: s.Store,
+	})
+}

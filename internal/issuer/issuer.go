@@ -1,0 +1,132 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/curfew-auth/curfew/internal/audit"
+	"github.com/curfew-auth/curfew/internal/commit"
+	"github.com/curfew-auth/curfew/internal/config"
+	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/front"
+	"github.com/curfew-auth/curfew/internal/redisstore"
+	"github.com/curfew-auth/curfew/internal/session"
+	"github.com/curfew-auth/curfew/internal/token"
+)
+
+// drain is how long running requests may take to finish at the end.
+const drain = 10 * time.Second
+
+// An Issuer is one issuer node.
+type Issuer struct {
+	config   config.Issuer
+	log      *slog.Logger
+	keys     *token.Keyring
+	verifier *token.Verifier
+	nc       *nats.Conn
+	stream   *events.JetStream
+	rdb      redis.UniversalClient
+	lookup   *redisstore.Lookup
+	sessions *session.Service
+	revoker  *commit.Committer
+	keeper   *commit.Keeper
+	trail    *audit.Trail
+	app      *fiber.App
+}
+
+// New makes an issuer. It opens keys and users, which must be in order, but
+// does not wait for NATS or Redis; the issuer is ready once they are there.
+func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
+	i := &Issuer{config: cfg, log: log}
+	registry := prometheus.NewRegistry()
+	if err := errors.Join(i.openKeys(), i.openServers(registry)); err != nil {
+		i.close()
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	users, err := session.LoadUsers(cfg.UsersFile)
+	if err != nil {
+		i.close()
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	i.assemble(users)
+	i.app = i.newApp(registry)
+	return i, nil
+}
+
+func (i *Issuer) openKeys() (err error) {
+	if i.keys, err = token.OpenKeyring(i.config.KeysDir, true); err != nil {
+		return err
+	}
+	i.log.Info("signing keys opened", "dir", i.config.KeysDir, "signing_kid", i.keys.SigningKeyID())
+	i.verifier, err = token.NewVerifier(token.VerifierConfig{
+		Issuer: i.config.IssuerURL, Audience: i.config.Audience, Keys: i.keys,
+	})
+	return err
+}
+
+func (i *Issuer) openServers(registry prometheus.Registerer) (err error) {
+	cfg := i.config
+	if i.rdb, err = redisstore.Open(cfg.RedisURL, redisstore.Options{}); err != nil {
+		return err
+	}
+	i.lookup = redisstore.NewLookup(i.rdb, cfg.Region)
+	if i.nc, err = events.Connect(cfg.NATSURL, cfg.NATSCreds, "curfew issuer", i.log); err != nil {
+		return err
+	}
+	if i.stream, err = events.NewJetStream(i.nc, cfg.Region, cfg.NATSReplicas); err != nil {
+		return err
+	}
+	i.trail, err = audit.New(i.nc, cfg.Region, cfg.NATSReplicas, registry, i.log)
+	return err
+}
+
+// assemble puts the rules on top of the servers.
+func (i *Issuer) assemble(users session.Authenticator) {
+	cfg := i.config
+	store := redisstore.New(i.rdb, cfg.Region)
+	i.revoker = commit.NewCommitter(store, i.stream, cfg.IssuerURL, cfg.AccessTTL, i.log)
+	i.keeper = commit.NewKeeper(i.revoker, events.NewNATSExchange(i.nc, cfg.Region), uuid.NewString(), cfg.Staleness, i.log)
+	i.sessions = session.NewService(session.Parts{
+		Store: store, Revoker: i.revoker, Minter: i.keys, Users: users, Trail: i.trail,
+	}, session.Config{
+		Issuer: cfg.IssuerURL, Audience: []string{cfg.Audience}, Region: cfg.Region,
+		AccessTTL: cfg.AccessTTL, RefreshTTL: cfg.RefreshTTL, SessionMax: cfg.SessionMax, Grace: cfg.RefreshGrace,
+	})
+}
+
+// Run serves on ln until ctx ends, then drains.
+func (i *Issuer) Run(ctx context.Context, ln net.Listener) error {
+	defer i.close()
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { i.keeper.Run(inner) })
+	running.Go(func() { i.trail.Run(inner) })
+	i.log.Info("issuer listening", "address", ln.Addr().String())
+	err := front.Serve(ctx, i.app, ln, drain)
+	stop() // only after the last request: it may still revoke
+	running.Wait()
+	return err
+}
+
+// Ready returns nil once the issuer can sign in and out.
+func (i *Issuer) Ready() error { return i.keeper.Ready() }
+
+func (i *Issuer) close() {
+	if i.nc != nil {
+		i.nc.Close()
+	}
+	if i.rdb != nil {
+		_ = i.rdb.Close()
+	}
+}
