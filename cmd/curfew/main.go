@@ -1,0 +1,23 @@
+// Command curfew runs a whole cluster on this machine, shows what Curfew does,
+// and is the tool of its operators.
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/curfew-auth/curfew/internal/boot"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	root := &cobra.Command{
+		Use: "curfew", Short: "sign users in once, and out everywhere", Version: version,
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.AddCommand(upCommand(), demoCommand(), hashPasswordCommand())
+	os.Exit(boot.Main(root))
+}
