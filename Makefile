@@ -1,0 +1,45 @@
+# Curfew: `make` lists what there is to do.
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+# How long the fault runs keep each fault up.
+CHAOS_DURATION ?= 60s
+
+.DEFAULT_GOAL := help
+.PHONY: run test build lint bench chaos cluster clean help
+
+run: build ## Set up and start everything on this machine, in one process
+	@exec bin/curfew up
+
+test: ## Set up and run every test, under the race detector
+	@scripts/ensure-redis
+	@scripts/ensure-cc
+	$(GO) vet ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 25m ./...
+
+build: ## Build bin/issuer, bin/edge and bin/curfew
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+lint: ## Check formatting, go vet and staticcheck
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these:" >&2; echo "$$unformatted" >&2; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+bench: ## Run every benchmark
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+chaos: ## Run the long fault runs, CHAOS_DURATION=60s for each fault
+	@scripts/ensure-redis
+	@scripts/ensure-cc
+	CGO_ENABLED=1 CURFEW_CHAOS=long CHAOS_DURATION=$(CHAOS_DURATION) $(GO) test -race -count=1 -timeout 0 -v -run TestLong ./chaos
+
+cluster: build ## Start NATS, Redis, two issuers and three edges as processes
+	@scripts/ensure-redis
+	@$(GO) build -o bin/cluster ./deploy/cluster
+	@exec bin/cluster
+
+clean: ## Delete what was built
+	rm -rf bin
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

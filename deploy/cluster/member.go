@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/curfew-auth/curfew/internal/testenv/poll"
+	"github.com/curfew-auth/curfew/internal/testenv/port"
+	"github.com/curfew-auth/curfew/internal/testenv/proc"
+)
+
+// A member is one issuer or edge.
+type member struct {
+	*proc.Process
+	url string
+}
+
+func (c *cluster) startMembers(ctx context.Context, o options) error {
+	issuers, err := parsePorts(o.issuers)
+	if err != nil {
+		return err
+	}
+	edges, err := parsePorts(o.edges)
+	if err != nil {
+		return err
+	}
+	iss := "http://localhost:" + strconv.Itoa(issuers[0])
+	for i, p := range issuers {
+		if err := c.add(&c.issuers, o.bin, "issuer", i+1, p, c.issuerEnv(iss)); err != nil {
+			return err
+		}
+	}
+	for i, p := range edges {
+		if err := c.add(&c.edges, o.bin, "edge", i+1, p, c.edgeEnv(iss, i+1)); err != nil {
+			return err
+		}
+	}
+	return c.awaitMembers(ctx)
+}
+
+// sharedEnv: the issuers share one iss, since either may have made a token.
+func (c *cluster) sharedEnv(iss string) []string {
+	return []string{
+		"CURFEW_NATS_URL=" + c.nats.URL(),
+		"CURFEW_REDIS_URL=" + c.redis.URL(),
+		"CURFEW_ISSUER_URL=" + iss,
+	}
+}
+
+func (c *cluster) issuerEnv(iss string) []string {
+	return append(c.sharedEnv(iss),
+		"CURFEW_KEYS_DIR="+c.creds.keysDir,
+		"CURFEW_USERS_FILE="+c.creds.usersFile,
+		"CURFEW_ADMIN_TOKEN_FILE="+c.creds.adminTokenFile)
+}
+
+func (c *cluster) edgeEnv(iss string, n int) []string {
+	return append(c.sharedEnv(iss), "CURFEW_EDGE_ID=edge-"+strconv.Itoa(n))
+}
+
+func (c *cluster) add(to *[]*member, bin, kind string, n, listen int, env []string) error {
+	name := fmt.Sprintf("%s-%d", kind, n)
+	p, err := proc.Start(proc.Spec{
+		Name: name, Path: filepath.Join(bin, kind), LogFile: filepath.Join(c.dir, name+".log"),
+		Env: append(env, "CURFEW_LISTEN="+port.Loopback(listen)),
+	})
+	if err != nil {
+		return fmt.Errorf("%w (run make build first)", err)
+	}
+	*to = append(*to, &member{Process: p, url: "http://localhost:" + strconv.Itoa(listen)})
+	c.processes = append(c.processes, p)
+	return nil
+}
+
+func (c *cluster) awaitMembers(ctx context.Context) error {
+	for _, m := range append(append([]*member{}, c.issuers...), c.edges...) {
+		err := poll.Until(ctx, func() error {
+			if !m.Running() {
+				return poll.Stop(fmt.Errorf("it ended: %s", m.Log()))
+			}
+			return m.ready(ctx)
+		})
+		if err != nil {
+			return fmt.Errorf("%s is not ready: %w", m.Name(), err)
+		}
+	}
+	return nil
+}
+
+func (m *member) ready(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.url+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("/readyz says %s", resp.Status)
+	}
+	return nil
+}
+
+// parsePorts reads a list such as 8080,8090, with free ports for zeros.
+func parsePorts(list string) ([]int, error) {
+	var ports []int
+	for text := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil || n < 0 || n > 65535 {
+			return nil, fmt.Errorf("%q is not a port", text)
+		}
+		if n == 0 {
+			if n, err = port.Free(); err != nil {
+				return nil, err
+			}
+		}
+		ports = append(ports, n)
+	}
+	return ports, nil
+}

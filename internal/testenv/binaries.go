@@ -1,0 +1,98 @@
+//go:build unix
+
+package testenv
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/curfew-auth/curfew/internal/testenv/backend"
+)
+
+// Once in a process is enough, as the source does not change meanwhile.
+// These values are all the state that the package keeps.
+var (
+	natsBinary = sync.OnceValues(func() (string, error) { return backend.BuildNATS(context.Background()) })
+	plainDir   = sync.OnceValues(func() (string, error) { return buildCommands(false) })
+	raceDir    = sync.OnceValues(func() (string, error) { return buildCommands(true) })
+)
+
+// Bin holds the paths of Curfew's binaries.
+type Bin struct{ Issuer, Edge, Curfew string }
+
+// RaceEnabled reports whether the test itself runs under the race detector.
+const RaceEnabled = raceEnabled
+
+// BuildBinaries builds the commands, with the race detector if race is set or
+// the test runs under it. The files are the test's own.
+func BuildBinaries(t testing.TB, race bool) Bin {
+	t.Helper()
+	build := plainDir
+	if race || RaceEnabled {
+		build = raceDir
+	}
+	from, err := build()
+	Must(t, err)
+	to := t.TempDir()
+	unlock, err := backend.Lock(from)
+	Must(t, err)
+	defer unlock()
+	take := func(name string) string {
+		Must(t, link(filepath.Join(from, name), filepath.Join(to, name)))
+		return filepath.Join(to, name)
+	}
+	return Bin{Issuer: take("issuer"), Edge: take("edge"), Curfew: take("curfew")}
+}
+
+// buildCommands builds into a directory that outlives the run, so that go
+// build need not link again what has not changed.
+func buildCommands(race bool) (string, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	name, args := "bin", []string{"-C", root}
+	if race {
+		name, args = "bin-race", append(args, "-race")
+	}
+	dir, err := backend.CacheDir(name)
+	if err != nil {
+		return "", err
+	}
+	return dir, backend.Build(context.Background(), dir, append(args, "-o", dir+"/", "./cmd/...")...)
+}
+
+func moduleRoot() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	file := strings.TrimSpace(string(out))
+	if err == nil && (file == "" || file == os.DevNull) {
+		err = errors.New("testenv: not inside the module")
+	}
+	return filepath.Dir(file), err
+}
+
+// link gives a file a second name, or copies it to another file system. A
+// later build replaces the first name and leaves the second as it is.
+func link(from, to string) error {
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o700)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(dst, src)
+	return errors.Join(err, dst.Close())
+}

@@ -1,0 +1,26 @@
+package proc
+
+import (
+	"errors"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// dieWithParent lets the kernel kill the child when its parent is gone,
+// however it ended: no server is left behind by a crashed test.
+func dieWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }
+
+// reap waits for the end and then kills what the process has left behind. The
+// process is still a zombie at that moment, so its group id cannot have been
+// given to anybody else.
+func (r *run) reap() {
+	pid := r.cmd.Process.Pid
+	for errors.Is(unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	syscall.Kill(-pid, syscall.SIGKILL)
+	r.cmd.Wait() // the outcome is in cmd.ProcessState
+	r.reaped = true
+}

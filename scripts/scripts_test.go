@@ -1,0 +1,139 @@
+//go:build unix
+
+// Package scripts holds no code but the test of the shell scripts beside it.
+package scripts
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A machine is a PATH with nothing on it but what the scripts may rely on and
+// what a test puts there.
+type machine struct {
+	t    *testing.T
+	path string
+}
+
+func newMachine(t *testing.T) machine {
+	t.Helper()
+	m := machine{t: t, path: t.TempDir()}
+	for _, tool := range []string{"sh", "sed", "cut", "dirname", "env", "cat", "chmod"} {
+		real, err := exec.LookPath(tool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(real, filepath.Join(m.path, tool)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.tool("id", "echo 0")
+	return m
+}
+
+// tool puts a shell script on the PATH.
+func (m machine) tool(name, script string) {
+	m.t.Helper()
+	file := filepath.Join(m.path, name)
+	if err := os.WriteFile(file, []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// installer puts a package tool on the PATH that makes a program appear when
+// it is asked for the package. What it is asked goes to calls.
+func (m machine) installer(name, pkg, program, script string) {
+	m.tool(name, `echo "`+name+` $*" >> "`+m.path+`/calls"
+case "$*" in *install*`+pkg+`*|add*`+pkg+`*) printf '#!/bin/sh\n%s\n' '`+script+`' > "`+m.path+`/`+program+`"; chmod 700 "`+m.path+`/`+program+`" ;; esac`)
+}
+
+func (m machine) run(script string) (string, error) {
+	cmd := exec.Command("/bin/sh", script)
+	cmd.Env = []string{"PATH=" + m.path}
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func (m machine) calls() string {
+	calls, _ := os.ReadFile(filepath.Join(m.path, "calls"))
+	return string(calls)
+}
+
+func redis(version string) string { return `echo "Redis server v=` + version + ` sha=0:0 bits=64"` }
+
+func TestEnsureRedisFindsIt(t *testing.T) {
+	for _, version := range []string{"6.2.0", "7.0.15", "10.1.0"} {
+		m := newMachine(t)
+		m.tool("redis-server", redis(version))
+		m.installer("apt-get", "redis", "redis-server", redis("7.0.15"))
+		if out, err := m.run("ensure-redis"); err != nil || out != "" || m.calls() != "" {
+			t.Errorf("%s: %v %q, installed with %q", version, err, out, m.calls())
+		}
+	}
+}
+
+func TestEnsureRedisInstallsIt(t *testing.T) {
+	for _, tool := range []string{"apt-get", "apk", "dnf", "brew"} {
+		for _, old := range []string{"", "5.0.3", "6.0.16"} {
+			m := newMachine(t)
+			if old != "" {
+				m.tool("redis-server", redis(old))
+			}
+			m.installer(tool, "redis", "redis-server", redis("7.0.15"))
+			if out, err := m.run("ensure-redis"); err != nil || !strings.Contains(m.calls(), tool) {
+				t.Errorf("%s over %q: %v %s", tool, old, err, out)
+			}
+		}
+	}
+}
+
+func TestEnsureRedisUsesSudoOnlyWithoutPassword(t *testing.T) {
+	m := newMachine(t)
+	m.tool("id", "echo 1000")
+	m.installer("apt-get", "redis", "redis-server", redis("7.0.15"))
+	if out, err := m.run("ensure-redis"); err == nil || m.calls() != "" {
+		t.Errorf("without sudo: %v %s, calls %q", err, out, m.calls())
+	}
+	m.tool("sudo", "exit 1")
+	if out, err := m.run("ensure-redis"); err == nil || m.calls() != "" {
+		t.Errorf("with a sudo that asks: %v %s, calls %q", err, out, m.calls())
+	}
+	m.tool("sudo", `[ "$1" = -n ] || exit 1; shift; exec "$@"`)
+	m.tool("true", "exit 0")
+	if out, err := m.run("ensure-redis"); err != nil {
+		t.Errorf("with a free sudo: %v %s", err, out)
+	}
+}
+
+func TestEnsureRedisSaysWhatToDo(t *testing.T) {
+	for name, prepare := range map[string]func(machine){
+		"no package tool":   func(machine) {},
+		"no such package":   func(m machine) { m.tool("apt-get", "exit 100") },
+		"too old a package": func(m machine) { m.installer("apt-get", "redis", "redis-server", redis("5.0.3")) },
+	} {
+		m := newMachine(t)
+		prepare(m)
+		out, err := m.run("ensure-redis")
+		if err == nil || !strings.Contains(out, "apt-get install redis-server") {
+			t.Errorf("%s: %v %s", name, err, out)
+		}
+	}
+}
+
+func TestEnsureCC(t *testing.T) {
+	m := newMachine(t)
+	m.tool("go", "echo gcc -m64")
+	if out, err := m.run("ensure-cc"); err == nil || !strings.Contains(out, "race detector") {
+		t.Errorf("without a compiler: %v %s", err, out)
+	}
+	m.installer("apt-get", "gcc", "gcc", "exit 0")
+	if out, err := m.run("ensure-cc"); err != nil {
+		t.Errorf("with one in the packages: %v %s", err, out)
+	}
+	if out, err := m.run("ensure-cc"); err != nil || out != "" {
+		t.Errorf("with one there: %v %s", err, out)
+	}
+}
