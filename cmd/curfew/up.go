@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/curfew-auth/curfew/internal/demo"
+	"github.com/curfew-auth/curfew/internal/redisstore"
 	"github.com/curfew-auth/curfew/internal/up"
 )
 
@@ -32,6 +33,7 @@ func (c *cluster) with(ctx context.Context, f func(*up.Cluster) error) (err erro
 		return fmt.Errorf("%w: log-level: want debug, info, warn or error", up.ErrUsage)
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	redisstore.SetLog(log)
 	running, err := up.Start(ctx, up.Options{Port: c.port, Edges: c.edges, Log: log})
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/front"
+	"github.com/curfew-auth/curfew/internal/redisstore"
 )
 
 // Settings are what both services have in common.
@@ -53,6 +54,7 @@ func Service(name, short, version string, cfg Settings, open func(*slog.Logger) 
 
 func serve(ctx context.Context, name, version string, cfg Settings, open func(*slog.Logger) (Node, error)) error {
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.Level()}))
+	redisstore.SetLog(log)
 	log.Info("starting", "service", name, "version", version, "config", cfg)
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Address())
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// Here kills the process with SIGKILL if CURFEW_TEST_CRASH_AT names the place.
+// Here kills the process with SIGKILL if CRASHPOINT names the place.
 func Here(place string) {
-	if os.Getenv("CURFEW_TEST_CRASH_AT") == place {
+	if os.Getenv("CRASHPOINT") == place {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
 	}

@@ -49,24 +49,34 @@ func NewFollower(log Log, apply func([]Message) error, logger *slog.Logger) *Fol
 // and jitter.
 func (f *Follower) Run(ctx context.Context) {
 	pause := NewBackOff(50*time.Millisecond, 2*time.Second)
-	for ctx.Err() == nil {
+	for level := slog.LevelWarn; ctx.Err() == nil; {
 		before := f.Position()
 		err := f.follow(ctx)
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
-		case errors.Is(err, ErrDiverged):
-			f.slog.Warn("log diverged, replaying from its start", "error", err)
-			f.startOver()
-		case errors.Is(err, errInterrupted):
-		default:
-			f.slog.Warn("log interrupted, resuming", "error", err, "seq", before.Seq)
 		}
 		if f.Position() != before {
 			pause.Reset()
+			level = slog.LevelWarn
 		}
+		level = f.ended(ctx, err, level)
 		Sleep(ctx, pause.NextBackOff())
 	}
+}
+
+// ended decides how to go on after a follow has ended. It warns once until
+// there is progress again, and returns the level for the next time.
+func (f *Follower) ended(ctx context.Context, err error, level slog.Level) slog.Level {
+	switch {
+	case errors.Is(err, errInterrupted):
+		return level
+	case errors.Is(err, ErrDiverged):
+		f.slog.Log(ctx, level, "log diverged, replaying from its start", "error", err)
+		f.startOver()
+	default:
+		f.slog.Log(ctx, level, "log interrupted, resuming", "error", err, "seq", f.Position().Seq)
+	}
+	return slog.LevelDebug
 }
 
 var errInterrupted = errors.New("events: follow interrupted")

@@ -49,6 +49,9 @@ type Issuer struct {
 // does not wait for NATS or Redis; the issuer is ready once they are there.
 func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
 	i := &Issuer{config: cfg, log: log}
+	if cfg.SessionLimit > 0 || cfg.SessionLimitPerKind > 0 {
+		return nil, errors.New("issuer: session_limit and session_limit_per_kind are not enforced by this version: leave them at 0")
+	}
 	registry := prometheus.NewRegistry()
 	if err := errors.Join(i.openKeys(), i.openServers(registry)); err != nil {
 		i.close()
