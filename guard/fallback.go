@@ -105,7 +105,7 @@ func (g *Guard) ask(ctx context.Context, v *verified) (Identity, error) {
 	case verdict.Revoked:
 		g.metrics.revokedByStore.Inc()
 		return Identity{}, ErrRevoked
-	case err == nil && verdict.Vouched:
+	case err == nil && verdict.Vouched && !g.copy.Doubtful():
 		g.metrics.allowedByStore.Inc()
 		return v.identity, nil
 	case g.config.FailOpen:
@@ -114,7 +114,10 @@ func (g *Guard) ask(ctx context.Context, v *verified) (Identity, error) {
 		return v.identity, nil
 	}
 	g.metrics.unknown.Inc()
-	if err == nil {
+	switch {
+	case err == nil && verdict.Vouched:
+		err = errors.New("the log holds an entry that this version cannot read")
+	case err == nil:
 		err = errors.New("the store cannot vouch for itself")
 	}
 	return Identity{}, fmt.Errorf("%w: %w", ErrUnknown, err)

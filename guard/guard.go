@@ -153,13 +153,15 @@ func (g *Guard) apply(batch []events.Message) error {
 	return nil
 }
 
-// applyRevocation never passes over an entry: what it cannot read, perhaps
-// from a newer issuer, makes the copy say "unknown" for as long as it lives.
+// applyRevocation never passes over an entry: while one lives that it cannot
+// read, perhaps from a newer issuer, nothing is clear, and the store's word is
+// not enough either, since the store is asked only about what is known here.
+// So upgrade edges before issuers.
 func (g *Guard) applyRevocation(m events.Message) {
 	r, err := events.DecodeRevocation(m.Data)
 	if err != nil {
 		g.metrics.unreadable.Inc()
-		g.config.Log.Error("unreadable revocation in the log: asking the store until it expires", "seq", m.Seq, "error", err)
+		g.config.Log.Error("unreadable revocation in the log: refusing what it may concern until it expires", "seq", m.Seq, "error", err)
 		g.copy.Doubt(max(m.TTL, doubtFor))
 		return
 	}

@@ -65,7 +65,7 @@ func (m machine) calls() string {
 func redis(version string) string { return `echo "Redis server v=` + version + ` sha=0:0 bits=64"` }
 
 func TestEnsureRedisFindsIt(t *testing.T) {
-	for _, version := range []string{"6.2.0", "7.0.15", "10.1.0"} {
+	for _, version := range []string{"7.0.0", "7.0.15", "10.1.0"} {
 		m := newMachine(t)
 		m.tool("redis-server", redis(version))
 		m.installer("apt-get", "redis", "redis-server", redis("7.0.15"))
@@ -77,7 +77,7 @@ func TestEnsureRedisFindsIt(t *testing.T) {
 
 func TestEnsureRedisInstallsIt(t *testing.T) {
 	for _, tool := range []string{"apt-get", "apk", "dnf", "brew"} {
-		for _, old := range []string{"", "5.0.3", "6.0.16"} {
+		for _, old := range []string{"", "5.0.3", "6.2.16"} {
 			m := newMachine(t)
 			if old != "" {
 				m.tool("redis-server", redis(old))

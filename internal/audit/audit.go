@@ -63,22 +63,19 @@ func (t *Trail) Record(e session.Event) {
 
 // Run publishes until ctx ends, and then what is left, for two seconds.
 func (t *Trail) Run(ctx context.Context) {
+	late, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	end := context.AfterFunc(ctx, func() { time.AfterFunc(oneTimeout, stop) })
+	defer end()
 	for {
 		select {
 		case e := <-t.queue:
-			t.deliver(ctx, e)
+			t.deliver(late, e)
 		case <-ctx.Done():
-			t.drain()
-			return
+			if len(t.queue) == 0 || late.Err() != nil {
+				return
+			}
 		}
-	}
-}
-
-func (t *Trail) drain() {
-	ctx, cancel := context.WithTimeout(context.Background(), oneTimeout)
-	defer cancel()
-	for len(t.queue) > 0 && ctx.Err() == nil {
-		t.deliver(ctx, <-t.queue)
 	}
 }
 

@@ -34,7 +34,7 @@ type Node interface {
 // runs the node that open makes of them.
 func Service(name, short, version string, cfg Settings, open func(*slog.Logger) (Node, error)) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: name, Short: short, Version: version, Args: cobra.NoArgs,
+		Use: name, Short: short, Version: version,
 		SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := config.Load(cmd, cfg, os.Environ()); err != nil {
@@ -73,7 +73,7 @@ func serve(ctx context.Context, name, version string, cfg Settings, open func(*s
 // container images that have no shell. It reads the service's own settings.
 func healthcheck(cfg Settings) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "healthcheck", Short: "exit 0 if the service on this machine is ready", Args: cobra.NoArgs,
+		Use: "healthcheck", Short: "exit 0 if the service on this machine is ready",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := config.Load(cmd, cfg, os.Environ()); err != nil {
 				return err

@@ -113,6 +113,10 @@ func (c *Copy) Doubt(ttl time.Duration) {
 	}
 }
 
+// Doubtful reports whether an entry that could not be understood still holds.
+// The store may not understand it either.
+func (c *Copy) Doubtful() bool { return c.elapsed() < time.Duration(c.doubt.Load()) }
+
 // Now reads the copy's clock, for the instant to renew with.
 func (c *Copy) Now() time.Duration { return c.elapsed() }
 

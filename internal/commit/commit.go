@@ -61,13 +61,14 @@ func (c *Committer) Revoke(ctx context.Context, scope events.Scope, subject, rea
 	if storeErr != nil && logErr != nil {
 		return session.Receipt{}, fmt.Errorf("%w: %w", session.ErrUnavailable, errors.Join(storeErr, logErr))
 	}
+	if storeErr == nil && logErr == nil {
+		storeErr = c.settle(ctx, r)
+	}
 	receipt := session.Receipt{
 		RevocationID: r.ID, Scope: scope, Subject: subject, Seq: seq,
 		Committed: storeErr == nil && logErr == nil,
 	}
-	if receipt.Committed {
-		go c.settle(ctx, r.ID)
-	} else {
+	if !receipt.Committed {
 		c.slog.Warn("revocation pending", "revocation_id", r.ID, "store_error", storeErr, "log_error", logErr)
 	}
 	crash.Here("before-answer")
@@ -96,14 +97,24 @@ func (c *Committer) toLog(ctx context.Context, r events.Revocation) (uint64, err
 	return events.Publish(ctx, c.log, r)
 }
 
-// settle takes r out of the outbox. If it does not succeed, the relay will
-// publish r again, which does no harm.
-func (c *Committer) settle(ctx context.Context, id string) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+// settle takes r, which the log now holds, out of the outbox. If it is not
+// there, the store may have lost r while the log took it, and may have been
+// refilled from a log that did not hold r yet: r is filed once more. A store
+// that cannot be reached any more did hold r, and if it comes back without, it
+// is refilled from a log that does.
+func (c *Committer) settle(ctx context.Context, r events.Revocation) error {
+	settling, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if err := c.store.Settle(ctx, id); err != nil {
-		c.slog.Debug("revocation left in the outbox", "revocation_id", id, "error", err)
+	n, err := c.store.Settle(settling, r.ID)
+	if err != nil {
+		c.slog.Debug("revocation left in the outbox", "revocation_id", r.ID, "error", err)
+		return nil
 	}
+	if n == 1 {
+		return nil
+	}
+	_, err = c.toStore(ctx, r)
+	return err
 }
 
 // Saw tells the committer of a stamp, so that its own are above it.

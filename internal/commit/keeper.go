@@ -28,7 +28,11 @@ type Keeper struct {
 	peers     *events.Sync
 	relay     *Relay
 
-	served    bool // of the goroutine that keeps the log
+	served    bool          // of the goroutine that keeps the log
+	refill    *Refill       // of the goroutine that keeps the store
+	begun     chan struct{} // closed when the projector may start
+	beginOnce sync.Once
+
 	answering atomic.Bool
 	vouched   atomic.Bool
 	ready     atomic.Bool
@@ -40,6 +44,7 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 	k := &Keeper{
 		store: c.store, log: c.log, exchange: exchange, committer: c,
 		interval: staleness / 4, slog: logger,
+		begun: make(chan struct{}),
 		relay: &Relay{store: c.store, log: c.log, slog: logger},
 	}
 	k.follower = events.NewFollower(c.log, func([]events.Message) error { return nil }, logger.With("follower", "barrier"))
@@ -58,11 +63,19 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 func (k *Keeper) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { k.follower.Run(ctx) })
-	wg.Go(func() { k.projector.Run(ctx) })
+	wg.Go(func() { k.runProjector(ctx) })
 	wg.Go(func() { k.relay.Run(ctx) })
 	wg.Go(func() { k.supervise(ctx, "log", k.keepLog, &k.answering) })
 	wg.Go(func() { k.supervise(ctx, "store", k.keepStore, &k.vouched) })
 	wg.Wait()
+}
+
+func (k *Keeper) runProjector(ctx context.Context) {
+	select {
+	case <-k.begun:
+		k.projector.Run(ctx)
+	case <-ctx.Done():
+	}
 }
 
 // Ready returns nil once log and store have both been whole.
@@ -149,36 +162,37 @@ func (k *Keeper) serve(ctx context.Context) error {
 	if k.served {
 		return nil
 	}
-	_, err := k.exchange.Serve(ctx, k.barrier.Confirm)
+	_, err := k.exchange.Serve(ctx, k.barrier.Answer)
 	k.served = err == nil
 	return err
 }
 
-// keepStore renews the vouch once the store holds all that the log held a
-// moment ago; if there is no vouch to renew, it refills the store first.
+// keepStore renews the vouch. That needs no log: whatever was answered with
+// 200 was confirmed by the store itself, and a store that may have lost
+// something has lost its vouch, or bears another server's. So edges can rely on
+// the store while the log is away. Only to vouch anew it takes the log.
 func (k *Keeper) keepStore(ctx context.Context) error {
-	a, err := k.barrier.Confirm(ctx)
-	if err != nil {
-		return err
+	if k.refill == nil {
+		if err := k.beginRefill(ctx); err != nil {
+			return err
+		}
 	}
-	if err := k.projected(ctx, a); err != nil {
+	asOf, err := k.storeTime(ctx)
+	if err != nil {
 		return err
 	}
 	keep, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if err = k.store.KeepVouch(keep); errors.Is(err, ErrUnvouched) {
-		return k.refill(ctx)
-	}
-	return err
-}
-
-// refill writes the whole log into the store and vouches for it.
-func (k *Keeper) refill(ctx context.Context) error {
-	refill, err := k.store.BeginRefill(ctx)
-	if err != nil {
+	if err := k.store.KeepVouch(keep, asOf); !errors.Is(err, ErrUnvouched) {
 		return err
 	}
-	k.projector.Replay()
+	return k.vouchAnew(ctx, asOf)
+}
+
+// vouchAnew vouches for the store once it holds all that the log held a moment
+// ago, provided that the projector began to write the log into it, from the
+// start, in the life that it has now. If not, that is begun.
+func (k *Keeper) vouchAnew(ctx context.Context, asOf time.Time) error {
 	a, err := k.barrier.Confirm(ctx)
 	if err != nil {
 		return err
@@ -186,10 +200,36 @@ func (k *Keeper) refill(ctx context.Context) error {
 	if err := k.projected(ctx, a); err != nil {
 		return err
 	}
-	if err := k.store.Vouch(ctx, refill); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	err = k.store.Vouch(ctx, *k.refill, asOf)
+	if errors.Is(err, ErrRefillLost) {
+		k.refill = nil
+	}
+	if err == nil {
+		k.slog.Info("store is whole: filled from the log", "revocations", a.Count)
+	}
+	return err
+}
+
+func (k *Keeper) storeTime(ctx context.Context) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return k.store.Now(ctx)
+}
+
+// beginRefill marks the store, and only then has the log written into it from
+// its start.
+func (k *Keeper) beginRefill(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	refill, err := k.store.BeginRefill(ctx)
+	if err != nil {
 		return err
 	}
-	k.slog.Info("store refilled from the log", "revocations", a.State.Revocations)
+	k.refill = &refill
+	k.projector.Replay()
+	k.beginOnce.Do(func() { close(k.begun) })
 	return nil
 }
 
@@ -202,8 +242,9 @@ func (k *Keeper) projected(ctx context.Context, a events.Answer) error {
 	if err != nil {
 		return fmt.Errorf("commit: projecting the log into the store: %w", err)
 	}
-	if count < a.Count {
+	if count < a.Count { // either of the two followers read what is gone by now
 		k.projector.Replay()
+		k.follower.Replay()
 		return fmt.Errorf("commit: projected %d of %d revocations: %w", count, a.Count, events.ErrIncomplete)
 	}
 	return nil

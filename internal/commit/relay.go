@@ -2,6 +2,7 @@ package commit
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -47,7 +48,7 @@ func (r *Relay) once(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout+logTimeout)
 	defer cancel()
 	left, err := r.store.Outbox(ctx, relayLimit)
-	if err != nil {
+	if err != nil && !errors.Is(err, events.ErrBadRevocation) { // what is readable came along
 		return err
 	}
 	before := r.seen
@@ -61,7 +62,7 @@ func (r *Relay) once(ctx context.Context) error {
 			return err
 		}
 		crash.Here("relay-before-settle")
-		if err := r.store.Settle(ctx, rev.ID); err != nil {
+		if _, err := r.store.Settle(ctx, rev.ID); err != nil {
 			return err
 		}
 		r.slog.Info("revocation relayed from the store to the log", "revocation_id", rev.ID, "scope", rev.Scope)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"time"
 
 	"github.com/curfew-auth/curfew/internal/events"
 )
@@ -33,17 +34,21 @@ type Store interface {
 
 	// Outbox returns some of those that were never settled.
 	Outbox(ctx context.Context, limit int) ([]events.Revocation, error)
-	// Settle removes revocations from the outbox: the log holds them.
-	Settle(ctx context.Context, ids ...string) error
+	// Settle removes revocations from the outbox, because the log holds
+	// them, and returns how many of them were there.
+	Settle(ctx context.Context, ids ...string) (int, error)
 	// Live yields every unexpired revocation.
 	Live(ctx context.Context) iter.Seq2[events.Revocation, error]
 
+	// Now reads the store's clock.
+	Now(ctx context.Context) (time.Time, error)
 	// BeginRefill opens a refill; Vouch ends it and declares the store
-	// complete. Vouch MUST fail with ErrRefillLost if anything could have
-	// been lost in between.
+	// complete as of a reading of Now. Vouch MUST fail with ErrRefillLost if
+	// anything could have been lost in between.
 	BeginRefill(ctx context.Context) (Refill, error)
-	Vouch(ctx context.Context, r Refill) error
-	// KeepVouch renews a vouch. It MUST fail with ErrUnvouched if there is
+	Vouch(ctx context.Context, r Refill, asOf time.Time) error
+	// KeepVouch renews a vouch, as of a reading of Now: it may be executed
+	// long after it was called. It MUST fail with ErrUnvouched if there is
 	// none for this incarnation of the store.
-	KeepVouch(ctx context.Context) error
+	KeepVouch(ctx context.Context, asOf time.Time) error
 }

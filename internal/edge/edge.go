@@ -70,7 +70,6 @@ func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
 	app.Get("/statusz", e.statusz)
 	app.Get("/v1/whoami", e.whoami)
 	if e.config.Upstream == "" {
-		app.Use(func(*fiber.Ctx) error { return front.NotFound() })
 		return app, nil
 	}
 	target, err := url.Parse(e.config.Upstream)

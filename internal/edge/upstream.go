@@ -1,12 +1,16 @@
 package edge
 
 import (
+	"context"
 	"errors"
+	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp/fasthttpadaptor"
@@ -34,52 +38,92 @@ const reserved = "x-curfew-"
 
 // An upstream passes good requests on.
 type upstream struct {
-	proxy *httputil.ReverseProxy
-	check func(*fiber.Ctx) (guard.Identity, error)
+	target    *url.URL
+	transport http.RoundTripper
+	silent    *log.Logger
+	check     func(*fiber.Ctx) (guard.Identity, error)
 }
 
 func newUpstream(target *url.URL, check func(*fiber.Ctx) (guard.Identity, error)) *upstream {
-	return &upstream{check: check, proxy: &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(target)
-			r.SetXForwarded() // drops what the client claimed
+	return &upstream{
+		target: target, check: check, silent: log.New(io.Discard, "", 0),
+		transport: &http.Transport{ // no proxy of the environment
+			DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+			TLSHandshakeTimeout:   5 * time.Second,
+			ResponseHeaderTimeout: time.Minute,
+			IdleConnTimeout:       90 * time.Second,
+			MaxIdleConnsPerHost:   256,
 		},
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
-		ErrorLog:     log.New(discard{}, "", 0),
-	}}
+	}
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 func (u *upstream) handle(c *fiber.Ctx) error {
 	id, err := u.check(c)
 	if err != nil {
 		return err
 	}
-	setIdentity(c, id)
-	var failed bool
-	handler := fasthttpadaptor.NewFastHTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		proxy := *u.proxy
-		proxy.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { failed = true }
-		proxy.ServeHTTP(w, r)
-	})
-	handler(c.Context())
-	if failed {
+	var failure error
+	fasthttpadaptor.NewFastHTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		failure = u.pass(w, r, id)
+	})(c.Context())
+	if failure != nil {
 		c.Response().Reset()
-		return front.UpstreamUnavailable().Because(errors.New("upstream did not answer"))
+		return front.UpstreamUnavailable().Because(failure)
 	}
 	return nil
 }
 
+// pass sends one request to the upstream. It works on a copy with a context of
+// its own, because the transport may look at both after this has returned,
+// when the server has already put its buffers to another use.
+func (u *upstream) pass(w http.ResponseWriter, r *http.Request, id guard.Identity) (failure error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	proxy := httputil.ReverseProxy{
+		Transport: u.transport,
+		ErrorLog:  u.silent,
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(u.target)
+			p.SetXForwarded() // in place of what the client claimed
+			setIdentity(p.Out.Header, id)
+		},
+		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
+			failure = errors.Join(errors.New("upstream did not answer"), err)
+		},
+	}
+	proxy.ServeHTTP(w, detach(ctx, r))
+	return failure
+}
+
+// detach copies a request out of the server's buffers.
+func detach(ctx context.Context, r *http.Request) *http.Request {
+	out := r.Clone(ctx)
+	out.Method, out.Host, out.RemoteAddr = strings.Clone(r.Method), strings.Clone(r.Host), strings.Clone(r.RemoteAddr)
+	out.RequestURI = strings.Clone(r.RequestURI)
+	if u, err := url.ParseRequestURI(out.RequestURI); err == nil {
+		out.URL = u
+	}
+	out.Header = make(http.Header, len(r.Header))
+	for name, values := range r.Header {
+		for _, v := range values {
+			out.Header.Add(strings.Clone(name), strings.Clone(v))
+		}
+	}
+	if r.Body != nil {
+		body, _ := io.ReadAll(io.LimitReader(r.Body, maxBody)) // it is in memory already
+		out.Body = io.NopCloser(strings.NewReader(string(body)))
+		out.ContentLength = int64(len(body))
+	}
+	return out
+}
+
 // setIdentity replaces whatever identity headers the client sent, in any
-// spelling, by our own.
-func setIdentity(c *fiber.Ctx, id guard.Identity) {
-	h := &c.Request().Header
-	for _, name := range h.PeekKeys() {
-		if strings.HasPrefix(strings.ReplaceAll(strings.ToLower(string(name)), "_", "-"), reserved) {
-			h.DelBytes(name)
+// spelling, by our own. It runs after hop-by-hop headers were removed: a
+// client could else have ours removed by naming them in Connection.
+func setIdentity(h http.Header, id guard.Identity) {
+	for name := range h {
+		if strings.HasPrefix(strings.ReplaceAll(strings.ToLower(name), "_", "-"), reserved) {
+			delete(h, name)
 		}
 	}
 	h.Set(headerUser, id.UserID)

@@ -12,9 +12,11 @@ import (
 const (
 	// beatTTL is how long the log keeps a beat. A follower that was away
 	// for longer cannot show that it was reading the same log, and replays.
-	beatTTL = 2 * time.Minute
+	beatTTL = 15 * time.Minute
 	// beatTimeout bounds one round of the barrier.
 	beatTimeout = 2 * time.Second
+	// recountPause is the least time between two recounts.
+	recountPause = 20 * time.Second
 )
 
 var (
@@ -28,7 +30,7 @@ var (
 // A Role says who commits a beat.
 type Role string
 
-// The roles.
+// The roles. A beat by neither comes from one who does not answer yet.
 const (
 	RoleIssuer Role = "issuer"
 	RoleEdge   Role = "edge" // standing in while no issuer answers
@@ -62,10 +64,11 @@ type Barrier struct {
 	beat     Beat
 	pace     time.Duration
 
-	mu       sync.Mutex
-	waiting  *round // the questions for the next beat
-	running  bool
-	admitted Position // the epoch and lineage that may be answered for
+	mu        sync.Mutex
+	waiting   *round // the questions for the next beat
+	running   bool
+	recounted time.Time // when a question last made us count again
+	admitted  Position  // the epoch and lineage that may be answered for
 }
 
 type round struct {
@@ -95,6 +98,26 @@ func (b *Barrier) admits(p Position) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return p.Epoch != "" && p.Epoch == b.admitted.Epoch && p.Lineage == b.admitted.Lineage
+}
+
+// Answer answers a question from outside.
+func (b *Barrier) Answer(ctx context.Context, q Question) (Answer, error) {
+	if q.Missed && b.mayRecount() {
+		b.follower.Replay()
+	}
+	return b.Confirm(ctx)
+}
+
+// mayRecount keeps an asker that is itself mistaken from making everyone read
+// the whole log over and over.
+func (b *Barrier) mayRecount() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.recounted.IsZero() && time.Since(b.recounted) < recountPause {
+		return false
+	}
+	b.recounted = time.Now()
+	return true
 }
 
 // Confirm answers one question. The beat is published after Confirm is called.
@@ -153,11 +176,15 @@ func (b *Barrier) round() (Answer, error) {
 // not. Any sign that the log has changed its identity, gone back, or lost
 // something makes the follower verify or replay, and is an error.
 func (b *Barrier) Probe(ctx context.Context) (Answer, Position, error) {
-	data, err := json.Marshal(b.beat)
+	before := b.follower.Position()
+	beat := b.beat
+	if !b.admits(before) {
+		beat.By = "" // it promises no answers: edges that stand in go on
+	}
+	data, err := json.Marshal(beat)
 	if err != nil {
 		return Answer{}, Position{}, err
 	}
-	before := b.follower.Position()
 	seq, err := b.log.Append(ctx, Record{Kind: KindBeat, Data: data, TTL: beatTTL})
 	if err != nil {
 		return Answer{}, Position{}, err

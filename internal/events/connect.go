@@ -1,8 +1,10 @@
 package events
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -12,7 +14,7 @@ import (
 // server is away, at start and later, and says so in the log. It notices a
 // stalled connection within about three seconds. Nothing is buffered while
 // disconnected: a revocation that was only buffered is not published.
-func Connect(url, creds, name string, log *slog.Logger) (*nats.Conn, error) {
+func Connect(servers, creds, name string, log *slog.Logger) (*nats.Conn, error) {
 	opts := []nats.Option{
 		nats.Name(name),
 		nats.MaxReconnects(-1),
@@ -38,7 +40,10 @@ func Connect(url, creds, name string, log *slog.Logger) (*nats.Conn, error) {
 	if creds != "" {
 		opts = append(opts, nats.UserCredentials(creds))
 	}
-	nc, err := nats.Connect(url, opts...)
+	nc, err := nats.Connect(servers, opts...)
+	if _, malformed := errors.AsType[*url.Error](err); malformed {
+		return nil, errors.New("events: connect: malformed NATS URL") // the error would quote it
+	}
 	if err != nil {
 		return nil, fmt.Errorf("events: connect: %w", err)
 	}

@@ -5,21 +5,33 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/nats-io/nats.go"
 )
 
 // An Exchange carries the barrier's question to those who answer it.
 type Exchange interface {
-	// Ask puts the question to one answerer or, when everyone is true, to
+	// Ask puts the question to one answerer or, when q.Everyone is set, to
 	// all of them, and returns the first good answer. ErrNoAnswerer says
 	// that there is none to ask.
-	Ask(ctx context.Context, everyone bool) (Answer, error)
+	Ask(ctx context.Context, q Question) (Answer, error)
 	// Serve answers questions with answer until stop is called. Answer is
 	// called in a goroutine of its own for each.
-	Serve(ctx context.Context, answer func(context.Context) (Answer, error)) (stop func(), err error)
+	Serve(ctx context.Context, answer AnswerFunc) (stop func(), err error)
 }
+
+// A Question is: how far must I read to know of every revocation that has been
+// acknowledged by now?
+type Question struct {
+	// Everyone puts it to all answerers, not to one.
+	Everyone bool `json:"-"`
+	// Missed says that the log, read whole, held fewer revocations than the
+	// last answer counted: the answerer had better count again.
+	Missed bool `json:"missed,omitempty"`
+}
+
+// An AnswerFunc answers one question, such as [Barrier.Answer].
+type AnswerFunc func(context.Context, Question) (Answer, error)
 
 // ErrNoAnswerer: nobody is there to ask how far to read.
 var ErrNoAnswerer = errors.New("events: nobody answers")
@@ -46,9 +58,13 @@ type reply struct {
 }
 
 // Ask implements Exchange.
-func (x *NATSExchange) Ask(ctx context.Context, everyone bool) (Answer, error) {
+func (x *NATSExchange) Ask(ctx context.Context, q Question) (Answer, error) {
+	data, err := json.Marshal(q)
+	if err != nil {
+		return Answer{}, err
+	}
 	subject := x.subjects.Sync()
-	if everyone {
+	if q.Everyone {
 		subject = x.subjects.SyncAll()
 	}
 	inbox := x.nc.NewRespInbox()
@@ -57,12 +73,12 @@ func (x *NATSExchange) Ask(ctx context.Context, everyone bool) (Answer, error) {
 		return Answer{}, fmt.Errorf("events: ask: %w: %w", ErrUnavailable, err)
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	if err := x.nc.PublishRequest(subject, inbox, nil); err != nil {
+	if err := x.nc.PublishRequest(subject, inbox, data); err != nil {
 		return Answer{}, fmt.Errorf("events: ask: %w: %w", ErrUnavailable, err)
 	}
 	for {
 		a, err := next(ctx, sub)
-		if err == nil || !everyone || !errors.Is(err, ErrNotAdmitted) {
+		if err == nil || !q.Everyone || !errors.Is(err, ErrNotAdmitted) {
 			return a, err
 		}
 	}
@@ -87,12 +103,9 @@ func next(ctx context.Context, sub *nats.Subscription) (Answer, error) {
 }
 
 // Serve implements Exchange.
-func (x *NATSExchange) Serve(ctx context.Context, answer func(context.Context) (Answer, error)) (func(), error) {
+func (x *NATSExchange) Serve(ctx context.Context, answer AnswerFunc) (func(), error) {
 	ctx, cancel := context.WithCancel(ctx)
-	var pending sync.WaitGroup
-	handle := func(msg *nats.Msg) {
-		pending.Go(func() { x.respond(ctx, msg, answer) })
-	}
+	handle := func(msg *nats.Msg) { go x.respond(ctx, msg, answer) }
 	one, err := x.nc.QueueSubscribe(x.subjects.Sync(), answerers, handle)
 	if err != nil {
 		cancel()
@@ -108,14 +121,15 @@ func (x *NATSExchange) Serve(ctx context.Context, answer func(context.Context) (
 		_ = one.Unsubscribe()
 		_ = all.Unsubscribe()
 		cancel()
-		pending.Wait()
 	}, nil
 }
 
-func (x *NATSExchange) respond(ctx context.Context, msg *nats.Msg, answer func(context.Context) (Answer, error)) {
+func (x *NATSExchange) respond(ctx context.Context, msg *nats.Msg, answer AnswerFunc) {
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
-	a, err := answer(ctx)
+	var q Question
+	_ = json.Unmarshal(msg.Data, &q) // whatever it says, it is the question
+	a, err := answer(ctx, q)
 	r := reply{Answer: a}
 	if err != nil {
 		r.Refused = err.Error()

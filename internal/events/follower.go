@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -18,6 +19,9 @@ type Position struct {
 	Lineage uint64
 	Seq     uint64
 }
+
+// replaySpread bounds the random wait before a replay.
+const replaySpread = 300 * time.Millisecond
 
 // maxBatch bounds how many messages are applied at a time.
 const maxBatch = 512
@@ -70,9 +74,10 @@ func (f *Follower) ended(ctx context.Context, err error, level slog.Level) slog.
 	switch {
 	case errors.Is(err, errInterrupted):
 		return level
-	case errors.Is(err, ErrDiverged):
+	case errors.Is(err, ErrDiverged), errors.Is(err, ErrNoLog) && f.Position().Epoch != "":
 		f.slog.Log(ctx, level, "log diverged, replaying from its start", "error", err)
 		f.startOver()
+		Sleep(ctx, rand.N(replaySpread)) // many followers meet the same divergence
 	default:
 		f.slog.Log(ctx, level, "log interrupted, resuming", "error", err, "seq", f.Position().Seq)
 	}

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	followHeartbeat = 500 * time.Millisecond // missed twice: the follow ends
-	followBatch     = 2048                   // messages asked for ahead
-	followIdle      = 30 * time.Second       // the server then drops an abandoned consumer
+	followHeartbeat = time.Second      // missed twice: the follow ends
+	followBatch     = 2048             // messages asked for ahead
+	followIdle      = 30 * time.Second // the server then drops an abandoned consumer
 )
 
 // Follow implements Log with an ordered consumer of its own making. The

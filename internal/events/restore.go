@@ -2,14 +2,20 @@ package events
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // readPatience is how long a reader of the whole log waits for one message: the
 // one it is to stop at may have been lost meanwhile.
 const readPatience = 3 * time.Second
+
+// restoreWindow is how many appends of a restore are under way at a time.
+const restoreWindow = 64
 
 // Restore makes sure that the log holds every revocation of live, appending
 // those it lacks, and then admits the epoch. Live is read anew in every pass.
@@ -51,19 +57,25 @@ func (b *Barrier) appendMissing(ctx context.Context, upTo Position, live iter.Se
 	if err != nil {
 		return 0, err
 	}
+	appends, ctx := errgroup.WithContext(ctx)
+	appends.SetLimit(restoreWindow)
 	for r, err := range live {
+		if errors.Is(err, ErrBadRevocation) {
+			continue // of a later version, which will see to it
+		}
 		if err != nil {
-			return n, err
+			return n, errors.Join(err, appends.Wait())
 		}
 		if held[r.ID] {
 			continue
 		}
-		if _, err := Publish(ctx, b.log, r); err != nil {
-			return n, err
-		}
 		n++
+		appends.Go(func() error {
+			_, err := Publish(ctx, b.log, r)
+			return err
+		})
 	}
-	return n, nil
+	return n, appends.Wait()
 }
 
 // held reads the ids of all revocations in the log up to a position.
@@ -82,8 +94,8 @@ func (b *Barrier) held(ctx context.Context, upTo Position) (map[string]bool, err
 			return nil, ErrDiverged
 		}
 		if m.Kind == KindRevocation {
-			if r, err := DecodeRevocation(m.Data); err == nil {
-				ids[r.ID] = true
+			if id := revocationID(m.Data); id != "" {
+				ids[id] = true
 			}
 		}
 		if m.Seq >= upTo.Seq {

@@ -29,6 +29,9 @@ type Sync struct {
 	Poke <-chan struct{}
 	Log  *slog.Logger
 
+	missed     bool   // of Run's goroutine: a whole replay fell short too
+	recounting uint64 // the lineage of that replay
+
 	mu    sync.Mutex
 	leave func() // ends standing in; nil while not standing in
 }
@@ -39,7 +42,7 @@ func (s *Sync) Run(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
 		start := s.Elapsed()
-		err := s.round(ctx, failures > 0)
+		err := s.round(ctx, Question{Everyone: failures > 0, Missed: s.missed})
 		if err == nil {
 			failures = 0
 			s.pause(ctx, s.jitter(s.Interval)-(s.Elapsed()-start))
@@ -74,14 +77,14 @@ func (s *Sync) pause(ctx context.Context, d time.Duration) {
 
 // Round asks everyone once, outside of Run. Its error is nil when the follower
 // has read all it must.
-func (s *Sync) Round(ctx context.Context) error { return s.round(ctx, true) }
+func (s *Sync) Round(ctx context.Context) error { return s.round(ctx, Question{Everyone: true}) }
 
 // round is one question. The clock is read before it is asked: the answer is
 // good for what was acknowledged before that, not for what came later.
-func (s *Sync) round(ctx context.Context, everyone bool) error {
+func (s *Sync) round(ctx context.Context, q Question) error {
 	asOf := s.Elapsed()
 	before := s.Follower.Position()
-	answer, err := s.ask(ctx, everyone)
+	answer, err := s.ask(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -95,7 +98,7 @@ func (s *Sync) round(ctx context.Context, everyone bool) error {
 	if answer.Epoch == before.Epoch && answer.Seq <= before.Seq {
 		return fmt.Errorf("%w: told to read to %d, had read %d", ErrDiverged, answer.Seq, before.Seq)
 	}
-	pos, err := s.Follower.CatchUp(ctx, answer.Epoch, answer.Seq, 4*s.Interval)
+	pos, err := s.Follower.CatchUp(ctx, answer.Epoch, answer.Seq, 2*s.Interval)
 	if err != nil {
 		return err
 	}
@@ -104,9 +107,14 @@ func (s *Sync) round(ctx context.Context, everyone bool) error {
 		return err
 	}
 	if count < answer.Count {
+		// Reading again helps if they were put back; if not, the answerer
+		// counts what is no longer there.
+		s.missed = s.recounting == pos.Lineage && pos.Lineage > 0
 		s.Follower.Replay()
+		s.recounting = s.Follower.Position().Lineage
 		return fmt.Errorf("%w: read %d of %d revocations, the others were gone before", ErrIncomplete, count, answer.Count)
 	}
+	s.missed = false
 	s.Renew(asOf)
 	switch {
 	case count > answer.State.Revocations:
@@ -128,14 +136,14 @@ func (s *Sync) count(ctx context.Context, state State) (uint64, error) {
 	return s.Follower.Count(ctx, state)
 }
 
-func (s *Sync) ask(ctx context.Context, everyone bool) (Answer, error) {
+func (s *Sync) ask(ctx context.Context, q Question) (Answer, error) {
 	timeout := s.Interval / 4
-	if everyone {
+	if q.Everyone {
 		timeout = s.Interval / 2
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return s.Exchange.Ask(ctx, everyone)
+	return s.Exchange.Ask(ctx, q)
 }
 
 // standIn makes the edge answer questions, if it may: it has been fresh in
@@ -145,10 +153,10 @@ func (s *Sync) standIn(ctx context.Context) {
 		return
 	}
 	s.pause(ctx, rand.N(s.Interval/4+1))
-	if _, err := s.ask(ctx, true); err == nil || ctx.Err() != nil {
+	if _, err := s.ask(ctx, Question{Everyone: true}); err == nil || ctx.Err() != nil {
 		return
 	}
-	leave, err := s.Exchange.Serve(ctx, s.Barrier.Confirm)
+	leave, err := s.Exchange.Serve(ctx, s.Barrier.Answer)
 	if err != nil {
 		s.Log.Warn("cannot stand in for the issuers", "error", err)
 		return

@@ -100,7 +100,7 @@ func startIssuer(t *testing.T, ctx context.Context, log events.Log, x events.Exc
 	t.Helper()
 	i := &issuer{reader: read(ctx, log)}
 	i.barrier = events.NewBarrier(log, i.Follower, events.RoleIssuer, "issuer", staleness/50)
-	stop, err := x.Serve(ctx, i.barrier.Confirm)
+	stop, err := x.Serve(ctx, i.barrier.Answer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,11 +197,11 @@ type slowExchange struct {
 	asked time.Time
 }
 
-func (x *slowExchange) Ask(ctx context.Context, everyone bool) (events.Answer, error) {
+func (x *slowExchange) Ask(ctx context.Context, q events.Question) (events.Answer, error) {
 	x.mu.Lock()
 	x.asked = time.Now()
 	x.mu.Unlock()
-	a, err := x.Exchange.Ask(ctx, everyone)
+	a, err := x.Exchange.Ask(ctx, q)
 	time.Sleep(x.delay)
 	return a, err
 }
@@ -234,7 +234,7 @@ func TestEdgesStandInForDeadIssuers(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		wantFresh(t, true, late)
 
-		stop, err := x.Serve(ctx, i.barrier.Confirm)
+		stop, err := x.Serve(ctx, i.barrier.Answer)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,7 +45,7 @@ func observe(log *slog.Logger, m *metrics) fiber.Handler {
 		}
 		c.Set(fiber.HeaderXRequestID, id) // last: a proxying handler replaces all headers
 		took := time.Since(start)
-		m.observe(route, c.Method(), c.Response().StatusCode(), took)
+		m.observe(route, strings.Clone(c.Method()), c.Response().StatusCode(), took) // the labels outlive the request
 		log.LogAttrs(c.UserContext(), slog.LevelDebug, "request",
 			slog.String("method", c.Method()), slog.String("route", route),
 			slog.Int("status", c.Response().StatusCode()), slog.Float64("ms", took.Seconds()*1000),

@@ -34,8 +34,6 @@ func (i *Issuer) newApp(registry *prometheus.Registry) *fiber.App {
 	admin := app.Group("/admin/v1", i.adminOnly)
 	admin.Post("/revocations", i.revoke)
 	admin.Get("/users/:id/sessions", i.userSessions)
-
-	app.Use(func(*fiber.Ctx) error { return front.NotFound() })
 	return app
 }
 
@@ -55,7 +53,7 @@ func problem(err error) error {
 	case errors.Is(err, session.ErrNotFound):
 		return front.NotFound()
 	case errors.Is(err, session.ErrBadDevice):
-		return front.BadRequest("device: kind must be web, ios, android, desktop, cli or other; id and name at most 256 bytes of UTF-8").Because(err)
+		return front.BadRequest("device: kind must be web, ios, android, desktop, cli or other; id and name at most 128 bytes of UTF-8").Because(err)
 	case errors.Is(err, session.ErrUnavailable):
 		return front.Unavailable("the session store cannot be used right now").Because(err)
 	}

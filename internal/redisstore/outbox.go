@@ -38,15 +38,16 @@ func (s *Store) Outbox(ctx context.Context, limit int) ([]events.Revocation, err
 }
 
 // Settle takes revocations that are on the log out of the outbox, by their
-// IDs. Repeating it is harmless.
-func (s *Store) Settle(ctx context.Context, ids ...string) error {
+// IDs, and returns how many of them were there. Repeating it is harmless.
+func (s *Store) Settle(ctx context.Context, ids ...string) (int, error) {
 	if len(ids) == 0 {
-		return nil
+		return 0, nil
 	}
-	if err := s.rdb.HDel(ctx, s.keys.outbox(), ids...).Err(); err != nil {
-		return unavailable("settle outbox", err)
+	n, err := s.rdb.HDel(ctx, s.keys.outbox(), ids...).Result()
+	if err != nil {
+		return 0, unavailable("settle outbox", err)
 	}
-	return nil
+	return int(n), nil
 }
 
 // Live yields every revocation that was held and unexpired when it began and

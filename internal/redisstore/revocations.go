@@ -1,21 +1,21 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/curfew-auth/curfew/internal/events"
 )
 
 const (
-	// batch bounds one pipeline of scripts: all of it has to fit into one
-	// read timeout, on the embedded store too.
-	batch = 100
+	// batch bounds one script: others wait while it runs, for a millisecond
+	// or so on a real server.
+	batch = 250
 	// pageSize bounds what is read at once.
 	pageSize = 500
 	// maxStamp is the last integer that Lua's numbers hold exactly; one bad
@@ -30,11 +30,12 @@ const (
 // and the incarnation of the store that now holds it. It also works on a
 // store that nobody vouches for, since it only adds. Repeating it is harmless.
 func (s *Store) Revoke(ctx context.Context, r events.Revocation) (events.Revocation, error) {
-	args, err := s.revokeArgs("revoke", r)
+	entry, err := entryOf(r)
 	if err != nil {
 		return events.Revocation{}, err
 	}
-	answer, err := s.run(ctx, "revoke", s.scripts.revoke, s.revokeKeys(r), args...)
+	args := append(s.prefixes(), entry.data, entry.ttl, entry.member, entry.sid, r.ID)
+	answer, err := s.run(ctx, "revoke", s.scripts.revoke, []string{s.keys.stamp(), s.keys.held(), s.keys.outbox()}, args...)
 	if err != nil {
 		return events.Revocation{}, err
 	}
@@ -52,64 +53,46 @@ func (s *Store) Revoke(ctx context.Context, r events.Revocation) (events.Revocat
 // nothing goes to the outbox. Repeating it is harmless. On an error some of
 // them may have been applied.
 func (s *Store) Apply(ctx context.Context, rs []events.Revocation) error {
-	for len(rs) > 0 {
-		n := min(len(rs), batch)
-		if err := s.apply(ctx, rs[:n]); err != nil {
+	for part := range slices.Chunk(rs, batch) {
+		args := s.prefixes()
+		for _, r := range part {
+			e, err := entryOf(r)
+			if err != nil {
+				return err
+			}
+			args = append(args, e.stamp, e.origin, e.data, e.ttl, e.member, e.sid)
+		}
+		if _, err := s.run(ctx, "apply", s.scripts.apply, []string{s.keys.stamp(), s.keys.held()}, args...); err != nil {
 			return err
 		}
-		rs = rs[n:]
 	}
 	return nil
 }
 
-func (s *Store) apply(ctx context.Context, rs []events.Revocation) error {
-	err := s.pipeline(ctx, rs)
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		if err := s.scripts.revoke.Load(ctx, s.rdb).Err(); err != nil {
-			return unavailable("load script", err)
-		}
-		err = s.pipeline(ctx, rs)
-	}
-	return err
+func (s *Store) prefixes() []any {
+	return []any{s.keys.revocations(), s.keys.sessions(), s.keys.indexes()}
 }
 
-func (s *Store) pipeline(ctx context.Context, rs []events.Revocation) error {
-	pipe := s.rdb.Pipeline()
-	for _, r := range rs {
-		args, err := s.revokeArgs("apply", r)
-		if err != nil {
-			return err
-		}
-		s.scripts.revoke.EvalSha(ctx, pipe, s.revokeKeys(r), args...)
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return unavailable("apply", err)
-	}
-	return nil
+// An entry is a revocation as the scripts take it.
+type entry struct {
+	stamp, ttl  int64
+	origin      string
+	data        []byte // JSON without stamp and incarnation
+	member, sid string
 }
 
-func (s *Store) revokeKeys(r events.Revocation) []string {
-	return []string{
-		s.keys.stamp(), s.keys.revocation(r.Key()), s.keys.held(), s.keys.outbox(), s.keys.session(r.Subject),
+func entryOf(r events.Revocation) (entry, error) {
+	e := entry{
+		stamp: min(max(r.Stamp, 0), maxStamp), ttl: min(r.TTLMillis, maxTTL.Milliseconds()),
+		origin: cmp.Or(r.Incarnation, noOrigin), member: r.Key(),
 	}
-}
-
-func (s *Store) revokeArgs(mode string, r events.Revocation) ([]any, error) {
-	stamp, origin := min(max(r.Stamp, 0), maxStamp), r.Incarnation
-	if origin == "" {
-		origin = noOrigin
-	}
-	sid := ""
 	if r.Scope == events.ScopeSession {
-		sid = r.Subject
+		e.sid = r.Subject
 	}
-	ttl := min(r.TTLMillis, maxTTL.Milliseconds())
 	r.Stamp, r.Incarnation = 0, ""
-	data, err := r.Encode()
-	if err != nil {
-		return nil, err
-	}
-	return []any{mode, stamp, origin, data, ttl, r.ID, r.Key(), sid, s.keys.indexes()}, nil
+	var err error
+	e.data, err = r.Encode()
+	return e, err
 }
 
 // noOrigin stands where an entry names no incarnation.

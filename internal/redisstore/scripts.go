@@ -17,6 +17,10 @@ var (
 	getSource string
 	//go:embed lua/list.lua
 	listSource string
+	//go:embed lua/take.lua
+	takeSource string
+	//go:embed lua/apply.lua
+	applySource string
 	//go:embed lua/revoke.lua
 	revokeSource string
 	//go:embed lua/refill.lua
@@ -31,7 +35,7 @@ var (
 
 // scripts holds one script per transition.
 type scripts struct {
-	create, rotate, get, list, revoke, refill, vouch, keep *redis.Script
+	create, rotate, get, list, revoke, apply, refill, vouch, keep *redis.Script
 }
 
 func newScripts() scripts {
@@ -40,7 +44,8 @@ func newScripts() scripts {
 		rotate: script(rotateSource),
 		get:    script(getSource),
 		list:   script(listSource),
-		revoke: script(revokeSource),
+		revoke: script(takeSource + revokeSource),
+		apply:  script(takeSource + applySource),
 		refill: script(refillSource),
 		vouch:  script(vouchSource),
 		keep:   script(keepSource),

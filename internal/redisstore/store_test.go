@@ -72,7 +72,7 @@ func TestRestartEndsVouch(t *testing.T) {
 	if _, err := store.Get(t.Context(), "x"); !errors.Is(err, session.ErrUnavailable) {
 		t.Fatalf("get: %v", err)
 	}
-	if err := store.Vouch(t.Context(), refill); !errors.Is(err, commit.ErrRefillLost) {
+	if err := store.Vouch(t.Context(), refill, time.Now()); !errors.Is(err, commit.ErrRefillLost) {
 		t.Fatalf("the old refill vouches: %v", err)
 	}
 	if verdict, _ := lookup.Lookup(t.Context(), []string{rev.Key()}, time.Hour); !verdict.Revoked {
@@ -84,7 +84,7 @@ func TestRestartEndsVouch(t *testing.T) {
 		t.Fatal("the restart kept the incarnation")
 	}
 	vouch(t, store)
-	check(t, store.KeepVouch(t.Context()))
+	check(t, store.KeepVouch(t.Context(), time.Now()))
 }
 
 func TestPromotionEndsVouch(t *testing.T) {
@@ -105,7 +105,7 @@ func TestPromotionEndsVouch(t *testing.T) {
 		}
 		check(t, rdb.SlaveOf(t.Context(), "NO", "ONE").Err())
 	}
-	if err := redisstore.New(rdb, "r").KeepVouch(t.Context()); !errors.Is(err, commit.ErrUnvouched) {
+	if err := redisstore.New(rdb, "r").KeepVouch(t.Context(), time.Now()); !errors.Is(err, commit.ErrUnvouched) {
 		t.Fatalf("keep vouch: %v", err)
 	}
 }
@@ -130,7 +130,7 @@ func vouch(t *testing.T, store *redisstore.Store) commit.Refill {
 	t.Helper()
 	refill, err := store.BeginRefill(t.Context())
 	check(t, err)
-	check(t, store.Vouch(t.Context(), refill))
+	check(t, store.Vouch(t.Context(), refill, time.Now()))
 	return refill
 }
 

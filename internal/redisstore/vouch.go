@@ -26,18 +26,29 @@ func (s *Store) BeginRefill(ctx context.Context) (commit.Refill, error) {
 	return commit.Refill{Token: token, Incarnation: answer[0]}, nil
 }
 
-// Vouch declares the store complete, after a refill. It is refused with
-// commit.ErrRefillLost if the store was wiped, restarted, failed over or took longer
-// than ten minutes since BeginRefill. Repeating it is harmless.
-func (s *Store) Vouch(ctx context.Context, r commit.Refill) error {
+// Now reads the server's clock.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	now, err := s.rdb.Time(ctx).Result()
+	if err != nil {
+		return time.Time{}, unavailable("time", err)
+	}
+	return now, nil
+}
+
+// Vouch declares the store complete as of a reading of Now, after a refill. It
+// is refused with commit.ErrRefillLost if the store was wiped, restarted,
+// failed over or took longer than ten minutes since BeginRefill. Repeating it
+// is harmless.
+func (s *Store) Vouch(ctx context.Context, r commit.Refill, asOf time.Time) error {
 	_, err := s.run(ctx, "vouch", s.scripts.vouch,
-		[]string{s.keys.vouch(), s.keys.refill(r.Token)}, r.Incarnation)
+		[]string{s.keys.vouch(), s.keys.refill(r.Token)}, r.Incarnation, asOf.UnixMilli())
 	return err
 }
 
-// KeepVouch renews the time of a vouch that still holds. It never makes one:
-// the error wraps commit.ErrUnvouched if there is none for this incarnation.
-func (s *Store) KeepVouch(ctx context.Context) error {
-	_, err := s.run(ctx, "keep vouch", s.scripts.keep, []string{s.keys.vouch()})
+// KeepVouch renews a vouch that still holds, as of a reading of Now. It never
+// makes one: the error wraps commit.ErrUnvouched if there is none for this
+// incarnation.
+func (s *Store) KeepVouch(ctx context.Context, asOf time.Time) error {
+	_, err := s.run(ctx, "keep vouch", s.scripts.keep, []string{s.keys.vouch()}, asOf.UnixMilli())
 	return err
 }

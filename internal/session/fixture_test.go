@@ -45,7 +45,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{store: redisstore.New(rdb, "test"), trail: &trail{}}
 	refill, err := b.store.BeginRefill(t.Context())
 	must(t, err)
-	must(t, b.store.Vouch(t.Context(), refill))
+	must(t, b.store.Vouch(t.Context(), refill, time.Now()))
 	keys, err := token.OpenKeyring(filepath.Join(t.TempDir(), "keys"), true)
 	must(t, err)
 	b.verify, err = token.NewVerifier(token.VerifierConfig{Issuer: issuer, Audience: "api", Keys: keys})

@@ -16,11 +16,11 @@ type Exchange struct {
 }
 
 type answerer struct {
-	answer func(context.Context) (events.Answer, error)
+	answer events.AnswerFunc
 }
 
 // Serve implements events.Exchange.
-func (x *Exchange) Serve(_ context.Context, answer func(context.Context) (events.Answer, error)) (func(), error) {
+func (x *Exchange) Serve(_ context.Context, answer events.AnswerFunc) (func(), error) {
 	a := &answerer{answer}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -44,10 +44,10 @@ func (x *Exchange) Answerers() int {
 }
 
 // Ask implements events.Exchange.
-func (x *Exchange) Ask(ctx context.Context, everyone bool) (events.Answer, error) {
+func (x *Exchange) Ask(ctx context.Context, q events.Question) (events.Answer, error) {
 	x.mu.Lock()
 	asked := x.serving
-	if n := len(asked); n > 0 && !everyone {
+	if n := len(asked); n > 0 && !q.Everyone {
 		x.turn++
 		asked = asked[x.turn%n : x.turn%n+1]
 	}
@@ -55,11 +55,11 @@ func (x *Exchange) Ask(ctx context.Context, everyone bool) (events.Answer, error
 	if len(asked) == 0 {
 		return events.Answer{}, events.ErrNoAnswerer
 	}
-	return first(ctx, asked)
+	return first(ctx, asked, q)
 }
 
 // first returns the first good answer, or the last bad one.
-func first(ctx context.Context, asked []*answerer) (a events.Answer, err error) {
+func first(ctx context.Context, asked []*answerer, q events.Question) (a events.Answer, err error) {
 	type result struct {
 		answer events.Answer
 		err    error
@@ -67,7 +67,7 @@ func first(ctx context.Context, asked []*answerer) (a events.Answer, err error) 
 	results := make(chan result, len(asked))
 	for _, s := range asked {
 		go func() {
-			a, err := s.answer(ctx)
+			a, err := s.answer(ctx, q)
 			results <- result{a, err}
 		}()
 	}

@@ -1,5 +1,6 @@
 -- Renews a vouch that still holds; never makes one.
 -- KEYS: vouch
+-- ARGV: the server's time as of which it holds, ms
 if not vouched(KEYS[1]) then return {'UNVOUCHED'} end
-redis.call('HSET', KEYS[1], 'at', text(clock()))
+vouch_as_of(KEYS[1], ARGV[1])
 return {'OK'}

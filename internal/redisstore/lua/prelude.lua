@@ -29,6 +29,15 @@ local function vouched(key)
   return redis.call('HGET', key, 'id') == incarnation()
 end
 
+-- Dates a vouch by when its claim was true, not by when this runs: the request
+-- may have waited in the socket of a server that was stopped. The date moves
+-- forward only, unless the clock itself was set back.
+local function vouch_as_of(key, as_of)
+  local now, at = clock(), tonumber(redis.call('HGET', key, 'at') or '0')
+  if at > now then at = 0 end
+  redis.call('HSET', key, 'at', text(math.max(at, math.min(tonumber(as_of), now))))
+end
+
 -- Moves the last stamp up to floor, never down, and returns it.
 local function stamp_at_least(key, floor)
   local last = math.max(tonumber(redis.call('GET', key) or '0'), floor)

@@ -1,8 +1,10 @@
 -- Vouches for the store after a refill. The refill's key stays, so that a
 -- retry after a lost answer succeeds too.
 -- KEYS: vouch, refill
--- ARGV: incarnation in which the refill began
+-- ARGV: incarnation in which the refill began, the server's time as of which
+--   the store is complete, ms
 local id = incarnation()
 if id ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= id then return {'LOST'} end
-redis.call('HSET', KEYS[1], 'id', id, 'at', text(clock()))
+redis.call('HSET', KEYS[1], 'id', id)
+vouch_as_of(KEYS[1], ARGV[2])
 return {'OK'}

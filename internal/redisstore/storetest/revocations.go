@@ -114,9 +114,15 @@ func settles(t *testing.T, r *room) {
 	must(t, err)
 	b, err := r.store.Revoke(t.Context(), revocation(events.ScopeToken, "b", hour))
 	must(t, err)
-	must(t, r.store.Settle(t.Context()))
-	for range 2 {
-		must(t, r.store.Settle(t.Context(), a.ID, "unknown"))
+	settled := func(want int, ids ...string) {
+		t.Helper()
+		n, err := r.store.Settle(t.Context(), ids...)
+		must(t, err)
+		equal(t, "settled", n, want)
+	}
+	settled(0)
+	for n := range 2 {
+		settled(1-n, a.ID, "unknown")
 	}
 	out, err := r.store.Outbox(t.Context(), 10)
 	must(t, err)

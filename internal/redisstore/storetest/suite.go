@@ -55,7 +55,7 @@ func (r *room) refill(t *testing.T) {
 	t.Helper()
 	refill, err := r.store.BeginRefill(t.Context())
 	must(t, err)
-	must(t, r.store.Vouch(t.Context(), refill))
+	must(t, r.store.Vouch(t.Context(), refill, time.Now()))
 }
 
 // login creates a session whose family and secret are sum(1) and sum(2).

@@ -22,6 +22,7 @@ func vouchTests() []test {
 		{"vouching may be repeated", vouchTwice},
 		{"a vouch goes stale and is renewed", vouchStale},
 		{"a vouch from the future is not believed", vouchFromFuture},
+		{"a vouch is dated by its claim, not by its execution", vouchAsOf},
 	}
 }
 
@@ -39,7 +40,7 @@ func refuses(t *testing.T, r *room, id string) {
 	_, err = r.store.List(t.Context(), "acme", "u1")
 	wantError(t, "list", err, session.ErrUnavailable)
 	wantError(t, "list", err, commit.ErrUnvouched)
-	wantError(t, "keep vouch", r.store.KeepVouch(t.Context()), commit.ErrUnvouched)
+	wantError(t, "keep vouch", r.store.KeepVouch(t.Context(), time.Now()), commit.ErrUnvouched)
 	absent := revocation(events.ScopeToken, uuid.NewString(), hour)
 	equal(t, "verdict", r.ask(t, absent, hour), redisstore.Verdict{})
 }
@@ -79,27 +80,27 @@ func wipeInRefill(t *testing.T, r *room) {
 	must(t, err)
 	must(t, r.store.Apply(t.Context(), []events.Revocation{revocation(events.ScopeToken, "x", hour)}))
 	must(t, r.rdb.FlushAll(t.Context()).Err())
-	wantError(t, "vouch", r.store.Vouch(t.Context(), refill), commit.ErrRefillLost)
+	wantError(t, "vouch", r.store.Vouch(t.Context(), refill, time.Now()), commit.ErrRefillLost)
 	refuses(t, r, uuid.NewString())
 	again, err := r.store.BeginRefill(t.Context())
 	must(t, err)
-	wantError(t, "vouch by the lost refill", r.store.Vouch(t.Context(), refill), commit.ErrRefillLost)
-	must(t, r.store.Vouch(t.Context(), again))
+	wantError(t, "vouch by the lost refill", r.store.Vouch(t.Context(), refill, time.Now()), commit.ErrRefillLost)
+	must(t, r.store.Vouch(t.Context(), again, time.Now()))
 }
 
 func otherRefill(t *testing.T, r *room) {
 	refill, err := r.store.BeginRefill(t.Context())
 	must(t, err)
 	refill.Incarnation = "0123456789abcdef-0123456789abcdef"
-	wantError(t, "vouch", r.store.Vouch(t.Context(), refill), commit.ErrRefillLost)
-	wantError(t, "vouch by nothing", r.store.Vouch(t.Context(), commit.Refill{}), commit.ErrRefillLost)
+	wantError(t, "vouch", r.store.Vouch(t.Context(), refill, time.Now()), commit.ErrRefillLost)
+	wantError(t, "vouch by nothing", r.store.Vouch(t.Context(), commit.Refill{}, time.Now()), commit.ErrRefillLost)
 }
 
 func vouchTwice(t *testing.T, r *room) {
 	refill, err := r.store.BeginRefill(t.Context())
 	must(t, err)
 	for range 2 {
-		must(t, r.store.Vouch(t.Context(), refill))
+		must(t, r.store.Vouch(t.Context(), refill, time.Now()))
 	}
 	absent := revocation(events.ScopeToken, "x", hour)
 	equal(t, "verdict", r.ask(t, absent, hour), redisstore.Verdict{Vouched: true})
@@ -109,7 +110,7 @@ func vouchStale(t *testing.T, r *room) {
 	absent := revocation(events.ScopeToken, "x", hour)
 	eventually(t, "the vouch is stale", func() bool { return !r.ask(t, absent, 20*time.Millisecond).Vouched })
 	equal(t, "under a longer bound", r.ask(t, absent, hour).Vouched, true)
-	must(t, r.store.KeepVouch(t.Context()))
+	must(t, r.store.KeepVouch(t.Context(), time.Now()))
 	equal(t, "renewed", r.ask(t, absent, 10*time.Second).Vouched, true)
 	s := r.login(t, "acme", "u1", hour, hour)
 	must(t, r.rdb.HSet(t.Context(), r.prefix+"vouch", "at", time.Now().Add(-hour).UnixMilli()).Err())
@@ -122,4 +123,25 @@ func vouchFromFuture(t *testing.T, r *room) {
 	must(t, r.rdb.HSet(t.Context(), r.prefix+"vouch", "at", time.Now().Add(hour).UnixMilli()).Err())
 	absent := revocation(events.ScopeToken, "x", hour)
 	equal(t, "verdict", r.ask(t, absent, 2*hour), redisstore.Verdict{})
+}
+
+// A renewal may lie in the socket of a stopped server and be executed on
+// waking, long after its claim was true.
+func vouchAsOf(t *testing.T, r *room) {
+	absent := revocation(events.ScopeToken, "x", hour)
+	asked, err := r.store.Now(t.Context())
+	must(t, err)
+	must(t, r.rdb.HSet(t.Context(), r.prefix+"vouch", "at", asked.Add(-2*hour).UnixMilli()).Err())
+	must(t, r.store.KeepVouch(t.Context(), asked.Add(-hour)))
+	equal(t, "an hour late", r.ask(t, absent, hour/2).Vouched, false)
+	must(t, r.store.KeepVouch(t.Context(), asked))
+	must(t, r.store.KeepVouch(t.Context(), asked.Add(-hour)))
+	equal(t, "out of order", r.ask(t, absent, hour/2).Vouched, true)
+	refill, err := r.store.BeginRefill(t.Context())
+	must(t, err)
+	must(t, r.rdb.Del(t.Context(), r.prefix+"vouch").Err())
+	must(t, r.store.Vouch(t.Context(), refill, asked.Add(-hour)))
+	equal(t, "a late refill", r.ask(t, absent, hour/2).Vouched, false)
+	must(t, r.store.KeepVouch(t.Context(), asked.Add(hour)))
+	equal(t, "from the future", r.ask(t, absent, hour/2).Vouched, true)
 }

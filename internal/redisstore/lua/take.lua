@@ -1,0 +1,29 @@
+-- Files one revocation: its entry, its place in the index, and the end of the
+-- session that it names. It only adds, so it may run any number of times.
+-- place: prefix of the revocations, index of revocations, prefix of the
+-- sessions, prefix of the user indexes. sid: of the session, or nothing.
+local function take(place, now, entry, tail, ttl, member, sid)
+  local key = place[1] .. member
+  local filed = redis.call('SET', key, entry, 'NX', 'PX', ttl)
+  if not filed then
+    -- A longer life is never shortened, and a replay of the very revocation
+    -- that is held does not lengthen it either.
+    local same = string.sub(redis.call('GET', key) or '', -#tail) == tail
+    if not same and redis.call('PTTL', key) < tonumber(ttl) then
+      filed = redis.call('SET', key, entry, 'PX', ttl)
+    end
+  end
+  if filed then redis.call('ZADD', place[2], text(now + tonumber(ttl)), member) end
+
+  -- The session belongs to this revocation only if it names it: the same sid
+  -- of another issuer does not.
+  if sid == '' then return end
+  local s = redis.call('HMGET', place[3] .. sid, 'revocation', 'index')
+  if s[1] == member then
+    redis.call('DEL', place[3] .. sid)
+    redis.call('ZREM', place[4] .. s[2], sid)
+  end
+end
+
+-- Drops what has expired from the index. The entries go by themselves.
+local function trim(index, now) redis.call('ZREMRANGEBYSCORE', index, '-inf', text(now - 1000)) end
