@@ -393,6 +393,7 @@ func newCluster(t *testing.T, ctx context.Context, rng *rand.Rand) *cluster {
 func (c *cluster) keep() {
 	for events.Sleep(c.ctx, 100*time.Millisecond) {
 		if !c.issuer.barrier.Admitted() {
+			_ = c.log.Ensure(c.ctx)
 			_, _ = c.issuer.barrier.Restore(c.ctx, c.live)
 		} else {
 			_, _ = c.issuer.barrier.Confirm(c.ctx)
@@ -432,7 +433,8 @@ func (c *cluster) run() {
 	faults := []func(){
 		func() { c.log.SetDown(true) }, func() { c.log.SetDown(false) },
 		func() { c.log.SetStalled(true) }, func() { c.log.SetStalled(false) },
-		c.log.Interrupt, c.log.Recreate, c.log.Purge,
+		c.log.Interrupt, c.log.Recreate, c.log.Purge, c.log.Delete,
+		func() { c.log.Remove(1 + c.rng.IntN(3)) },
 		func() { c.log.Rollback(c.issuer.Position().Seq / 2) },
 		func() { c.log.LoseAcks(2) },
 	}

@@ -26,7 +26,8 @@ type Log struct {
 	changed  chan struct{}
 	down     bool
 	stalled  bool
-	lose     int // acknowledgements to lose
+	gone     bool // deleted, until it is ensured
+	lose     int  // acknowledgements to lose
 	expired  time.Time
 }
 
@@ -51,6 +52,23 @@ func (l *Log) update(f func()) {
 // Recreate makes a new, empty log in the place of the old one.
 func (l *Log) Recreate() {
 	l.update(func() { l.epoch, l.lastSeq, l.messages, l.binding = l.epoch+1, 0, nil, l.binding+1 })
+}
+
+// Delete removes the log, until somebody ensures that there is one.
+func (l *Log) Delete() { l.update(func() { l.gone = true; l.messages = nil; l.binding++ }) }
+
+// Remove drops the first n revocations, and nothing else.
+func (l *Log) Remove(n int) {
+	l.RemoveIf(func([]byte) bool { n--; return n >= 0 })
+}
+
+// RemoveIf drops the revocations whose data match.
+func (l *Log) RemoveIf(match func(data []byte) bool) {
+	l.update(func() {
+		l.messages = slices.DeleteFunc(l.messages, func(m events.Message) bool {
+			return m.Kind == events.KindRevocation && match(m.Data)
+		})
+	})
 }
 
 // Purge drops every message; the sequence goes on.
@@ -83,7 +101,10 @@ func (l *Log) Ensure(context.Context) error {
 	if l.down {
 		return events.ErrUnavailable
 	}
-	l.epoch = max(l.epoch, 1)
+	if l.gone || l.epoch == 0 {
+		l.gone = false
+		l.epoch, l.lastSeq, l.messages, l.binding = l.epoch+1, 0, nil, l.binding+1
+	}
 	return nil
 }
 
@@ -200,7 +221,7 @@ func (l *Log) usable() error {
 	switch {
 	case l.down:
 		return events.ErrUnavailable
-	case l.epoch == 0:
+	case l.epoch == 0 || l.gone:
 		return events.ErrNoLog
 	}
 	return nil

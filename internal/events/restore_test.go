@@ -1,0 +1,110 @@
+package events_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/events/memlog"
+)
+
+func live(n int, ttl time.Duration) (all []events.Revocation) {
+	for i := range n {
+		all = append(all, events.Revocation{
+			ID: fmt.Sprint("id-", i), Scope: events.ScopeSession, Issuer: "iss",
+			Subject: fmt.Sprint("sid-", i), TTLMillis: ttl.Milliseconds(),
+		})
+	}
+	return all
+}
+
+// yield is a store whose every third entry cannot be read.
+func yield(all []events.Revocation) func(context.Context) iter.Seq2[events.Revocation, error] {
+	return func(context.Context) iter.Seq2[events.Revocation, error] {
+		return func(yield func(events.Revocation, error) bool) {
+			for i, r := range all {
+				if i%3 == 0 && !yield(events.Revocation{}, fmt.Errorf("entry: %w", events.ErrBadRevocation)) {
+					return
+				}
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func TestRestoreAppendsWhatIsMissingOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log, x := memlog.New(), &memlog.Exchange{}
+		all := live(300, 30*time.Minute)
+		for _, r := range all[:100] {
+			if _, err := events.Publish(ctx, log, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		i := startIssuer(t, ctx, log, x)
+		for _, want := range []int{200, 0} {
+			if n, err := i.barrier.Restore(ctx, yield(all)); n != want || err != nil {
+				t.Fatalf("restored %d, %v, want %d", n, err, want)
+			}
+		}
+		if s, err := log.State(ctx); s.Revocations != 300 || err != nil {
+			t.Errorf("the log holds %d revocations, %v", s.Revocations, err)
+		}
+	})
+}
+
+// The entries in their last minute are not counted, so they can stand in for
+// as many that were lost. Only a reader that comes later notices, because it
+// counts fewer than the answerer does; it says so, and the answerer restores.
+func TestMaskedLossIsFoundByALateEdge(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log, x := memlog.New(), &memlog.Exchange{}
+		i := startIssuer(t, ctx, log, x)
+		old, recent := live(20, 3*time.Minute), live(50, 30*time.Minute)[20:]
+		for _, r := range append(old, recent...) {
+			if _, err := events.Publish(ctx, log, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		go func() { // what the keeper does
+			for events.Sleep(ctx, 100*time.Millisecond) {
+				if !i.barrier.Admitted() {
+					_, _ = i.barrier.Restore(ctx, yield(recent))
+				}
+			}
+		}()
+		time.Sleep(2*time.Minute + 10*time.Second) // the old are about to expire
+		log.RemoveIf(func(data []byte) bool {
+			r, err := events.DecodeRevocation(data)
+			return err == nil && r.Subject == "sid-30"
+		})
+		if _, err := i.barrier.Confirm(ctx); err != nil {
+			t.Fatalf("the loss is meant to be masked here, but %v", err)
+		}
+		e := startEdge(ctx, log, x, "late")
+		time.Sleep(20 * time.Second)
+		wantFresh(t, true, e)
+		if e.accepts("sid-30") {
+			t.Error("fresh without the revocation that was lost")
+		}
+	})
+}
+
+func TestDeletedLogIsNoticed(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log, x := memlog.New(), &memlog.Exchange{}
+		i := startIssuer(t, ctx, log, x)
+		appendRevocations(t, log, 0, 10)
+		time.Sleep(time.Second)
+		log.Delete()
+		time.Sleep(5 * time.Second)
+		if i.barrier.Admitted() {
+			t.Error("a log that is gone is still answered for")
+		}
+	})
+}
