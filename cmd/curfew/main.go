@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/curfew-auth/curfew/internal/boot"
+	"github.com/curfew-auth/curfew/internal/config"
 )
 
 // version is set by the linker.
@@ -17,7 +18,11 @@ func main() {
 	root := &cobra.Command{
 		Use: "curfew", Short: "sign users in once, and out everywhere", Version: version,
 		SilenceUsage: true, SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(upCommand(), demoCommand(), hashPasswordCommand())
+	for _, cmd := range append(root.Commands(), root) {
+		config.Strict(cmd)
+	}
 	os.Exit(boot.Main(root))
 }

@@ -14,7 +14,6 @@ import (
 func hashPasswordCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "hash-password", Short: "read a password on standard input, print its argon2id hash for the users file",
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			input, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 4096))
 			if err != nil {

@@ -20,7 +20,6 @@ type cluster struct {
 }
 
 func (c *cluster) bind(cmd *cobra.Command, port int, level string) {
-	cmd.Args = cobra.NoArgs
 	cmd.Flags().IntVar(&c.port, "port", port, "port of the issuer, the edges take the next ones; 0 for free ports")
 	cmd.Flags().IntVar(&c.edges, "edges", 3, "number of edges")
 	cmd.Flags().StringVar(&c.level, "log-level", level, "debug, info, warn or error; the log goes to standard error")

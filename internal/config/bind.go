@@ -23,6 +23,12 @@ func Bind(cmd *cobra.Command, cfg any) {
 	for _, f := range fieldsOf(cfg) {
 		bindField(fs, f)
 	}
+	Strict(cmd)
+}
+
+// Strict makes wrong flags and stray arguments of cmd errors that match
+// ErrUsage. Bind calls it.
+func Strict(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(flagError)
 	if cmd.Args == nil {
 		cmd.Args = noArgs

@@ -83,7 +83,7 @@ func SessionEnded() *Problem {
 
 // Unauthorized: an admin call without the admin token.
 func Unauthorized() *Problem {
-	return unauthenticated("unauthorized", "This call needs the admin token", byRequest)
+	return unauthenticated("unauthorized", "This call needs a valid token", byRequest)
 }
 
 // NotFound: there is no such thing, or not for this caller.

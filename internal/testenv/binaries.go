@@ -4,7 +4,9 @@ package testenv
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -62,7 +64,8 @@ func buildCommands(race bool) (string, error) {
 	if race {
 		name, args = "bin-race", append(args, "-race")
 	}
-	dir, err := backend.CacheDir(name)
+	checkout := sha256.Sum256([]byte(root)) // another checkout has other binaries
+	dir, err := backend.CacheDir(fmt.Sprintf("%s-%x", name, checkout[:4]))
 	if err != nil {
 		return "", err
 	}
