@@ -1,0 +1,79 @@
+package guard
+
+import (
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/embedded"
+	"github.com/curfew-auth/curfew/internal/redisstore"
+)
+
+func TestVerdictThatIsOldIsNotBelieved(t *testing.T) {
+	for name, c := range map[string]struct {
+		revoked bool
+		age     time.Duration
+		good    bool
+	}{
+		"young":                 {false, 0, true},
+		"just young enough":     {false, LookupTimeout, true},
+		"old":                   {false, LookupTimeout + 1, false},
+		"slept for an hour":     {false, time.Hour, false},
+		"old, but revoked":      {true, time.Hour, true}, // a positive always applies
+		"young, and is revoked": {true, 0, true},
+	} {
+		f := newFallback(nil, time.Second, func() time.Duration { return time.Minute + c.age }, slog.New(slog.DiscardHandler))
+		verdict := redisstore.Verdict{Revoked: c.revoked, Vouched: true}
+		got, err := f.believe(asked{Verdict: verdict, at: time.Minute})
+		if (err == nil) != c.good || c.good && got != verdict || !c.good && got.Vouched {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// The process is stopped while the store's reply lies in its socket: on waking
+// the reply is there at once, and is about the time before.
+func TestReplyFromBeforeASleepIsNotBelieved(t *testing.T) {
+	lookup := vouchedStore(t)
+	for name, sleep := range map[string]time.Duration{"awake": 0, "slept": time.Minute} {
+		var readings atomic.Int64
+		f := newFallback(lookup, time.Minute, func() time.Duration {
+			return time.Duration(min(readings.Add(1)-1, 1)) * sleep
+		}, slog.New(slog.DiscardHandler))
+		verdict, err := f.ask(t.Context(), "session:x")
+		if believed := err == nil && verdict.Vouched; believed != (sleep == 0) {
+			t.Errorf("%s: %+v, %v", name, verdict, err)
+		}
+	}
+}
+
+func TestNoStoreIsAnError(t *testing.T) {
+	f := newFallback(nil, time.Second, func() time.Duration { return 0 }, slog.New(slog.DiscardHandler))
+	if verdict, err := f.ask(t.Context(), "session:x"); err == nil || verdict.Vouched {
+		t.Errorf("%+v, %v", verdict, err)
+	}
+}
+
+func vouchedStore(t *testing.T) *redisstore.Lookup {
+	t.Helper()
+	server, err := embedded.StartStore()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	rdb, err := redisstore.Open(server.URL(), redisstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = rdb.Close() })
+	store := redisstore.New(rdb, "local")
+	refill, err := store.BeginRefill(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Vouch(t.Context(), refill, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	return redisstore.NewLookup(rdb, "local")
+}

@@ -1,0 +1,87 @@
+package commit_test
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/events"
+)
+
+// An edge decides as package guard does: by its copy while that is fresh, else
+// by the store while somebody vouches for that.
+type edge struct {
+	world    *world
+	follower *events.Follower
+	sync     *events.Sync
+	start    time.Time
+
+	mu   sync.Mutex
+	asOf time.Duration
+	seen map[string]bool
+}
+
+func (w *world) edge(name string) *edge { return w.edgeOn(name, w.log) }
+
+func (w *world) edgeOn(name string, log events.Log) *edge {
+	e := &edge{world: w, start: time.Now().Add(-time.Second), seen: map[string]bool{}}
+	e.follower = events.NewFollower(log, e.apply, quiet)
+	e.sync = &events.Sync{
+		Exchange: w.x, Follower: e.follower, Log: quiet,
+		Barrier:  events.NewBarrier(log, e.follower, events.RoleEdge, name, staleness/50),
+		Interval: staleness / 4,
+		Elapsed:  e.elapsed,
+		Renew: func(asOf time.Duration) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.asOf = max(e.asOf, asOf)
+		},
+	}
+	go e.follower.Run(w.ctx)
+	go e.sync.Run(w.ctx)
+	return e
+}
+
+func (e *edge) elapsed() time.Duration { return time.Since(e.start) }
+
+func (e *edge) apply(batch []events.Message) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, m := range batch {
+		switch m.Kind {
+		case events.KindRevocation:
+			if r, err := events.DecodeRevocation(m.Data); err == nil {
+				e.seen[r.Subject] = true
+			}
+		case events.KindBeat:
+			var b events.Beat
+			_ = json.Unmarshal(m.Data, &b)
+			e.sync.SawBeat(b.By)
+		}
+	}
+	return nil
+}
+
+func (e *edge) revoked(sid string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.seen[sid]
+}
+
+// fresh reports whether a miss counts. The clock is read last.
+func (e *edge) fresh() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.asOf > 0 && e.elapsed()-e.asOf <= staleness
+}
+
+func (e *edge) accepts(sid string) bool {
+	switch {
+	case e.revoked(sid):
+		return false
+	case e.fresh():
+		return true
+	}
+	v, err := e.world.store.Lookup(staleness-lookupTimeout, key(sid))
+	return err == nil && v.Vouched && !v.Revoked
+}

@@ -1,0 +1,50 @@
+package memstore
+
+import "time"
+
+// SetDown makes every call fail while down is true.
+func (s *Store) SetDown(down bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = down
+}
+
+// SetSlow makes every call of an issuer take the time d, half of it before and
+// half of it after the call takes effect.
+func (s *Store) SetSlow(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slow = d
+}
+
+// LoseAcks makes the next n writes take effect but report failure.
+func (s *Store) LoseAcks(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lose = n
+}
+
+// Wipe is FLUSHALL: the same server, without anything.
+func (s *Store) Wipe() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state, s.history = empty(), nil
+}
+
+// Restart is the start of a new process that kept nothing.
+func (s *Store) Restart() {
+	s.Wipe()
+	s.Failover(0)
+}
+
+// Failover puts a replica in the server's place that had not yet got the last n
+// writes, of which it counts at most maxHistory.
+func (s *Store) Failover(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n = min(n, len(s.history)); n > 0 {
+		s.state = s.history[len(s.history)-n]
+	}
+	s.history = nil
+	s.incarnation++
+}
