@@ -99,19 +99,14 @@ func (c *Committer) toLog(ctx context.Context, r events.Revocation) (uint64, err
 
 // settle takes r, which the log now holds, out of the outbox. If it is not
 // there, the store may have lost r while the log took it, and may have been
-// refilled from a log that did not hold r yet: r is filed once more. A store
-// that cannot be reached any more did hold r, and if it comes back without, it
-// is refilled from a log that does.
+// refilled from a log that did not hold r yet: r is filed once more. An error
+// means that the store cannot say any more whether it holds r.
 func (c *Committer) settle(ctx context.Context, r events.Revocation) error {
 	settling, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	n, err := c.store.Settle(settling, r.ID)
-	if err != nil {
-		c.slog.Debug("revocation left in the outbox", "revocation_id", r.ID, "error", err)
-		return nil
-	}
-	if n == 1 {
-		return nil
+	if err != nil || n == 1 {
+		return err
 	}
 	_, err = c.toStore(ctx, r)
 	return err

@@ -69,6 +69,7 @@ type Barrier struct {
 	running   bool
 	recounted time.Time // when a question last made us count again
 	admitted  Position  // the epoch and lineage that may be answered for
+	acked     uint64    // the highest sequence that a beat of ours has got
 }
 
 type round struct {
@@ -185,9 +186,14 @@ func (b *Barrier) Probe(ctx context.Context) (Answer, Position, error) {
 	if err != nil {
 		return Answer{}, Position{}, err
 	}
+	acked := b.highest()
 	seq, err := b.log.Append(ctx, Record{Kind: KindBeat, Data: data, TTL: beatTTL})
 	if err != nil {
 		return Answer{}, Position{}, err
+	}
+	if !b.advances(acked, seq) {
+		b.follower.Replay()
+		return Answer{}, Position{}, fmt.Errorf("%w: beat at %d, had one at %d", ErrDiverged, seq, acked)
 	}
 	if seq <= before.Seq {
 		b.follower.Verify()
@@ -227,4 +233,24 @@ func (b *Barrier) audit(ctx context.Context, pos Position) (State, uint64, error
 		return State{}, 0, ErrIncomplete
 	}
 	return state, count, nil
+}
+
+func (b *Barrier) highest() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.acked
+}
+
+// advances reports whether a beat at seq is behind all that were acknowledged
+// before it was appended. If not, the log has lost what it had acknowledged,
+// and perhaps before anybody read it.
+func (b *Barrier) advances(before, seq uint64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if seq <= before {
+		b.acked = seq
+		return false
+	}
+	b.acked = max(b.acked, seq)
+	return true
 }

@@ -137,9 +137,9 @@ func (s *Sync) count(ctx context.Context, state State) (uint64, error) {
 }
 
 func (s *Sync) ask(ctx context.Context, q Question) (Answer, error) {
-	timeout := s.Interval / 4
+	timeout := s.Interval / 2
 	if q.Everyone {
-		timeout = s.Interval / 2
+		timeout = s.Interval
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

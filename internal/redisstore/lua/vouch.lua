@@ -5,6 +5,9 @@
 --   the store is complete, ms
 local id = incarnation()
 if id ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= id then return {'LOST'} end
+if redis.call('HGET', KEYS[1], 'id') ~= id then
+  redis.call('DEL', KEYS[1]) -- with its date, by another server's clock
+end
 redis.call('HSET', KEYS[1], 'id', id)
 vouch_as_of(KEYS[1], ARGV[2])
 return {'OK'}
