@@ -105,7 +105,7 @@ func (k *Keeper) supervise(ctx context.Context, what string, step func(context.C
 	for first := true; ctx.Err() == nil; first = false {
 		err := step(ctx)
 		if was := good.Swap(err == nil); was != (err == nil) || first {
-			k.report(what, err)
+			k.report(ctx, what, err, first)
 		}
 		wait := k.interval
 		if err != nil {
@@ -117,11 +117,14 @@ func (k *Keeper) supervise(ctx context.Context, what string, step func(context.C
 	}
 }
 
-func (k *Keeper) report(what string, err error) {
-	if err != nil {
-		k.slog.Warn("not vouching for the "+what, "error", err)
-	} else {
+func (k *Keeper) report(ctx context.Context, what string, err error, first bool) {
+	switch {
+	case err == nil:
 		k.slog.Info("vouching for the " + what)
+	case first:
+		k.slog.Info("not vouching for the "+what, "error", err)
+	case ctx.Err() == nil:
+		k.slog.Warn("not vouching for the "+what, "error", err)
 	}
 }
 

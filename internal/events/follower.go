@@ -78,6 +78,8 @@ func (f *Follower) ended(ctx context.Context, err error, level slog.Level) slog.
 		f.slog.Log(ctx, level, "log diverged, replaying from its start", "error", err)
 		f.startOver()
 		Sleep(ctx, rand.N(replaySpread)) // many followers meet the same divergence
+	case errors.Is(err, ErrNoLog):
+		f.slog.Log(ctx, min(level, slog.LevelInfo), "no log yet, waiting for an issuer to create it")
 	default:
 		f.slog.Log(ctx, level, "log interrupted, resuming", "error", err, "seq", f.Position().Seq)
 	}
