@@ -28,7 +28,7 @@ func (s *Service) refused(ctx context.Context, presented refreshToken, ip string
 	}
 	s.Trail.Record(Event{
 		Kind: EventReuse, At: time.Now(), Tenant: of.Tenant, UserID: of.UserID, SessionID: id,
-		Device: of.Device, IP: clip(ip, maxIP), Reason: "refresh_reuse",
+		Device: of.Device, IP: clip(ip, maxIP), UserAgent: of.UserAgent, Reason: "refresh_reuse",
 	})
 	if _, endErr := s.Revoker.Revoke(ctx, events.ScopeSession, id, "refresh_reuse", "curfew"); endErr != nil {
 		return fmt.Errorf("session: end after reuse: %w", endErr) // not ended, so not claimed
@@ -111,7 +111,7 @@ func (s *Service) end(ctx context.Context, of Session, reason, actor string) (Re
 	}
 	s.Trail.Record(Event{
 		Kind: EventLogout, At: time.Now(), Tenant: of.Tenant, UserID: of.UserID, SessionID: of.ID,
-		Device: of.Device, IP: of.IP, Reason: reason, Actor: actor,
+		Device: of.Device, IP: of.IP, UserAgent: of.UserAgent, Reason: reason, Actor: actor,
 	})
 	return receipt, nil
 }

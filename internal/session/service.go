@@ -117,6 +117,6 @@ func (s *Service) grant(of Session, stamp Stamp, refresh refreshToken, refreshEn
 func (s *Service) record(kind string, of Session, at time.Time, ip string) {
 	s.Trail.Record(Event{
 		Kind: kind, At: at, Tenant: of.Tenant, UserID: of.UserID, SessionID: of.ID,
-		Device: of.Device, IP: clip(ip, maxIP),
+		Device: of.Device, IP: clip(ip, maxIP), UserAgent: of.UserAgent,
 	})
 }

@@ -2,25 +2,59 @@ package session
 
 import "time"
 
-// The kinds of events that a Trail records.
+// The kinds of events that a Trail records. A kind is the last part of the
+// subject in the audit stream.
 const (
-	EventLogin   = "login"
-	EventRefresh = "refresh"
-	EventLogout  = "logout"
-	EventReuse   = "reuse"
+	EventLogin          = "login"
+	EventLoginFailed    = "login_failed"    // wrong password, unknown user, refused by the webhook, throttled
+	EventLocked         = "locked"          // an account was locked, or a login met the lock
+	EventRefresh        = "refresh"         // a refresh token was exchanged, or retried within the grace
+	EventRefreshUnusual = "refresh_unusual" // a session is refreshed more often than a client has reason to
+	EventReuse          = "reuse"           // a refresh token came back; the session is ended
+	EventDeviceMismatch = "device_mismatch" // a session that is bound to a device was used from another one
+	EventSessionLimit   = "session_limit"   // a login was refused, or ended an older session, because of a limit
+	EventLogout         = "logout"          // a session was ended, by whom Actor says
+	EventAdmin          = "admin"           // an admin act; Action says which
 )
 
-// An Event is one line of the audit trail. What is not known is empty.
+// EventKinds lists every kind.
+func EventKinds() []string {
+	return []string{
+		EventLogin, EventLoginFailed, EventLocked, EventRefresh, EventRefreshUnusual,
+		EventReuse, EventDeviceMismatch, EventSessionLimit, EventLogout, EventAdmin,
+	}
+}
+
+// An Event is one line of the audit trail: who, from where, and why. What is
+// not known is empty. It never holds a token or a password.
 type Event struct {
-	Kind      string    `json:"kind"`
-	At        time.Time `json:"at"`
-	Tenant    string    `json:"tenant,omitempty"`
-	UserID    string    `json:"user_id,omitempty"`
-	SessionID string    `json:"session_id,omitempty"`
-	Device    Device    `json:"device,omitzero"`
-	IP        string    `json:"ip,omitempty"`
-	Reason    string    `json:"reason,omitempty"`
-	Actor     string    `json:"actor,omitempty"` // who ended it
+	ID   string    `json:"id"` // unique; the Trail sets it when it is empty
+	Kind string    `json:"kind"`
+	At   time.Time `json:"at"`
+
+	// Who it happened to.
+	Tenant    string `json:"tenant,omitempty"`
+	UserID    string `json:"user_id,omitempty"`
+	Username  string `json:"username,omitempty"` // as it was typed, where no user is known
+	SessionID string `json:"session_id,omitempty"`
+
+	// Where from.
+	Device    Device `json:"device,omitzero"`
+	IP        string `json:"ip,omitempty"`
+	UserAgent string `json:"user_agent,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+
+	// Why, and by whom. Reason is a short fixed word of ours, or what an
+	// admin gave as reason. Actor is who did it: a user id, the name of an
+	// admin, or curfew.
+	Reason string `json:"reason,omitempty"`
+	Actor  string `json:"actor,omitempty"`
+
+	// What an admin did, and to what.
+	Action       string `json:"action,omitempty"` // e.g. revoke, session.create, keys.rotate
+	Scope        string `json:"scope,omitempty"`
+	Subject      string `json:"subject,omitempty"`
+	RevocationID string `json:"revocation_id,omitempty"`
 }
 
 // A Trail records events. Record MUST NOT block: a trail that cannot keep up
