@@ -13,15 +13,23 @@ import (
 type Edge struct {
 	Common `defaults:"listen=:8081"`
 
-	EdgeID       string        `koanf:"edge_id" usage:"name of this edge, unique among all; default: the host name and a random end"`
-	JWKSURL      string        `koanf:"jwks_url" usage:"where the issuer's public keys are; default: at the issuer"`
-	FailMode     string        `koanf:"fail_mode" default:"deny" usage:"deny or allow requests while revocation cannot be known"`
-	CacheEntries int           `koanf:"cache_entries" default:"1000000" usage:"revocations and verified tokens kept in memory, each"`
-	Upstream     string        `koanf:"upstream" usage:"URL of the API to pass good requests on to"`
-	Leeway       time.Duration `koanf:"leeway" default:"5s" usage:"how far the clocks of issuer and edge may differ"`
+	EdgeID       string `koanf:"edge_id" usage:"name of this edge, unique among all; default: the host name and a random end"`
+	JWKSURL      string `koanf:"jwks_url" usage:"where the issuer's public keys are; default: at the issuer"`
+	FailMode     string `koanf:"fail_mode" default:"deny" usage:"deny or allow requests while revocation cannot be known"`
+	CacheEntries int    `koanf:"cache_entries" default:"1000000" usage:"revocations and verified tokens kept in memory, each"`
+	Upstream     string `koanf:"upstream" usage:"URL of the API to pass good requests on to"`
+	// IdentityHeaders begins the names of the headers that say whose a request is.
+	IdentityHeaders string        `koanf:"identity_headers" default:"X-Curfew-" usage:"how the names of the headers begin that carry the identity onwards"`
+	Leeway          time.Duration `koanf:"leeway" default:"5s" usage:"how far the clocks of issuer and edge may differ"`
 }
 
 var (
+	// Anything before User, Session, Tenant, Roles, Scope and Code that is
+	// not also the beginning of a header with another meaning: the client's
+	// headers that begin like this are not passed on.
+	identityForm  = regexp.MustCompile(`^(X(-[A-Za-z0-9]{1,32}){1,3}|Remote)-$`)
+	identityTaken = regexp.MustCompile(`(?i)^X-(Forwarded|Real|Request|Content|Frame|XSS|B3|HTTP)-`)
+
 	edgeIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 	// A token that can stand in an Authorization header (RFC 6750 section 2.1).
 	bearerForm = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
@@ -41,6 +49,8 @@ func (c Edge) Validate() error {
 	if c.Upstream != "" {
 		p.plainLink("upstream", c.Upstream)
 	}
+	p.that("identity_headers", identityForm.MatchString(c.IdentityHeaders) && !identityTaken.MatchString(c.IdentityHeaders),
+		"want X-, a name of your own and -, or Remote-, got %s", quote(c.IdentityHeaders))
 	p.oneOf("fail_mode", c.FailMode, "deny", "allow")
 	within(&p, "cache_entries", c.CacheEntries, 100, 100_000_000)
 	within(&p, "leeway", c.Leeway, 0, 5*time.Minute)

@@ -77,7 +77,7 @@ func TestNamesOfSettings(t *testing.T) {
 	for cfg, more := range map[any]string{
 		&config.Issuer{}: "keys_dir users_file admin_token nats_replicas access_ttl refresh_ttl session_max refresh_grace session_limit " +
 			"session_limit_per_kind login_lock_threshold login_lock_window login_lock_duration",
-		&config.Edge{}: "edge_id jwks_url fail_mode cache_entries upstream leeway",
+		&config.Edge{}: "edge_id jwks_url fail_mode cache_entries upstream identity_headers leeway",
 	} {
 		var got []string
 		for _, attr := range config.Redacted(cfg) {
@@ -129,8 +129,11 @@ func TestEdgeBounds(t *testing.T) {
 	good := []string{
 		"UPSTREAM=http://api:9000", "UPSTREAM=https://h/base", "LEEWAY=0", "LEEWAY=5m", "CACHE_ENTRIES=100", "CACHE_ENTRIES=100000000",
 		"EDGE_ID=a.B_c-1", "FAIL_MODE=allow", "REDIS_URL=none", "JWKS_URL=https://h/jwks",
+		"IDENTITY_HEADERS=X-Acme-", "IDENTITY_HEADERS=X-Acme-Auth-", "IDENTITY_HEADERS=Remote-",
 	}
 	bad := []string{
+		"IDENTITY_HEADERS=X-", "IDENTITY_HEADERS=Acme-", "IDENTITY_HEADERS=X-Acme", "IDENTITY_HEADERS=X-Forwarded-", "IDENTITY_HEADERS=x-acme-",
+		"IDENTITY_HEADERS=X-Ac me-", "IDENTITY_HEADERS=X-Acme_-", "IDENTITY_HEADERS=X-Request-", "IDENTITY_HEADERS=Content-",
 		"UPSTREAM=api:9000", "UPSTREAM=http://", "UPSTREAM=//h", "UPSTREAM=ftp://h", "UPSTREAM=http://:80", "LEEWAY=-1s", "LEEWAY=6m",
 		"CACHE_ENTRIES=99", "CACHE_ENTRIES=100000001", "EDGE_ID=a b", "EDGE_ID=a*", "EDGE_ID=" + strings.Repeat("a", 65), "FAIL_MODE=open", "JWKS_URL=file:///etc/x",
 	}

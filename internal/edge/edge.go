@@ -69,6 +69,8 @@ func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
 	front.Probes(app, e.Ready, registry)
 	app.Get("/statusz", e.statusz)
 	app.Get("/v1/whoami", e.whoami)
+	names := newNaming(e.config.IdentityHeaders)
+	(&doors{check: e.guard.Check, names: names}).register(app)
 	if e.config.Upstream == "" {
 		return app, nil
 	}
@@ -76,7 +78,7 @@ func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
 	if err != nil {
 		return nil, errors.New("upstream: malformed URL")
 	}
-	app.Use(newUpstream(target, e.check).handle)
+	app.Use(newUpstream(target, names, e.check).handle)
 	return app, nil
 }
 

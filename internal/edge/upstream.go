@@ -22,31 +22,18 @@ import (
 // maxBody bounds a request body, in bytes.
 const maxBody = 8 << 20
 
-// The identity headers that the upstream may trust: they are always set, empty
-// when there is nothing to say, and never the client's.
-const (
-	headerUser    = "X-Curfew-User"
-	headerSession = "X-Curfew-Session"
-	headerTenant  = "X-Curfew-Tenant"
-	headerRoles   = "X-Curfew-Roles"
-	headerScope   = "X-Curfew-Scope"
-)
-
-// reserved is the prefix of those headers in the form in which names are
-// compared: many servers treat - and _ alike.
-const reserved = "x-curfew-"
-
 // An upstream passes good requests on.
 type upstream struct {
 	target    *url.URL
 	transport http.RoundTripper
 	silent    *log.Logger
 	check     func(*fiber.Ctx) (guard.Identity, error)
+	names     *naming
 }
 
-func newUpstream(target *url.URL, check func(*fiber.Ctx) (guard.Identity, error)) *upstream {
+func newUpstream(target *url.URL, names *naming, check func(*fiber.Ctx) (guard.Identity, error)) *upstream {
 	return &upstream{
-		target: target, check: check, silent: log.New(io.Discard, "", 0),
+		target: target, check: check, names: names, silent: log.New(io.Discard, "", 0),
 		transport: &http.Transport{ // no proxy of the environment
 			DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 			TLSHandshakeTimeout:   5 * time.Second,
@@ -61,6 +48,9 @@ func (u *upstream) handle(c *fiber.Ctx) error {
 	id, err := u.check(c)
 	if err != nil {
 		return err
+	}
+	if err := speakable(&id); err != nil {
+		return front.Forbidden().Because(err)
 	}
 	var failure error
 	fasthttpadaptor.NewFastHTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -85,7 +75,7 @@ func (u *upstream) pass(w http.ResponseWriter, r *http.Request, id guard.Identit
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(u.target)
 			p.SetXForwarded() // in place of what the client claimed
-			setIdentity(p.Out.Header, id)
+			u.names.forward(p.Out.Header, &id)
 		},
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
 			failure = errors.Join(errors.New("upstream did not answer"), err)
@@ -115,20 +105,4 @@ func detach(ctx context.Context, r *http.Request) *http.Request {
 		out.ContentLength = int64(len(body))
 	}
 	return out
-}
-
-// setIdentity replaces whatever identity headers the client sent, in any
-// spelling, by our own. It runs after hop-by-hop headers were removed: a
-// client could else have ours removed by naming them in Connection.
-func setIdentity(h http.Header, id guard.Identity) {
-	for name := range h {
-		if strings.HasPrefix(strings.ReplaceAll(strings.ToLower(name), "_", "-"), reserved) {
-			delete(h, name)
-		}
-	}
-	h.Set(headerUser, id.UserID)
-	h.Set(headerSession, id.SessionID)
-	h.Set(headerTenant, id.Tenant)
-	h.Set(headerRoles, strings.Join(id.Roles, ","))
-	h.Set(headerScope, id.Scope)
 }

@@ -30,7 +30,7 @@ func serveTarget(t *testing.T, target string) string {
 		t.Fatal(err)
 	}
 	app := fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: maxBody})
-	app.Use(newUpstream(u, func(*fiber.Ctx) (guard.Identity, error) {
+	app.Use(newUpstream(u, newNaming("X-Curfew-"), func(*fiber.Ctx) (guard.Identity, error) {
 		return guard.Identity{UserID: "alice", Tenant: "default", Roles: []string{"a", "b"}}, nil
 	}).handle)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
 )
 
 const (
@@ -25,6 +26,13 @@ const (
 // access cookies, or a header and a cookie that differ, because whoever
 // reads the request next might pick the other one.
 func Bearer(c *fiber.Ctx) (string, error) {
+	token, err := BearerView(c)
+	return strings.Clone(token), err
+}
+
+// BearerView is Bearer without the copy: the token lies in the request's
+// buffer and is good only until the handler returns.
+func BearerView(c *fiber.Ctx) (string, error) {
 	h := &c.Request().Header
 	var cookies [][]byte
 	for name, value := range h.Cookies() {
@@ -32,32 +40,34 @@ func Bearer(c *fiber.Ctx) (string, error) {
 			cookies = append(cookies, value)
 		}
 	}
-	return bearer(h.PeekAll(fiber.HeaderAuthorization), cookies)
+	token, err := bearer(h.PeekAll(fiber.HeaderAuthorization), cookies)
+	return utils.UnsafeString(token), err
 }
 
-func bearer(headers, cookies [][]byte) (string, error) {
+func bearer(headers, cookies [][]byte) ([]byte, error) {
 	if len(headers) > 1 || len(cookies) > 1 {
-		return "", TokenMalformed()
+		return nil, TokenMalformed()
 	}
-	var tokens [][]byte
+	var room [2][]byte
+	tokens := room[:0]
 	if len(headers) == 1 && hasBearerScheme(headers[0]) {
 		tokens = append(tokens, headerToken(headers[0]))
 	}
 	tokens = append(tokens, cookies...)
 	switch {
 	case len(tokens) == 0:
-		return "", TokenMissing()
+		return nil, TokenMissing()
 	case !isToken(tokens[0]), len(tokens) == 2 && !bytes.Equal(tokens[0], tokens[1]):
-		return "", TokenMalformed()
+		return nil, TokenMalformed()
 	}
-	return string(tokens[0]), nil
+	return tokens[0], nil
 }
 
 // hasBearerScheme compares without case (RFC 9110 section 11.1). Another
 // scheme is another service's business.
 func hasBearerScheme(header []byte) bool {
-	scheme, _, _ := strings.Cut(string(header[:min(len(header), len(bearerScheme))]), " ")
-	return strings.EqualFold(scheme, strings.TrimSpace(bearerScheme))
+	scheme, _, _ := bytes.Cut(header[:min(len(header), len(bearerScheme))], []byte(" "))
+	return bytes.EqualFold(scheme, []byte("bearer"))
 }
 
 func headerToken(header []byte) []byte {
@@ -71,9 +81,17 @@ func isToken(token []byte) bool {
 		return false
 	}
 	for _, b := range body {
-		if !(b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || strings.IndexByte("-._~+/", b) >= 0) {
+		if !b64token[b] {
 			return false
 		}
 	}
 	return true
 }
+
+// b64token has the bytes that a token may have before its padding.
+var b64token = func() (set [256]bool) {
+	for _, b := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/") {
+		set[b] = true
+	}
+	return set
+}()

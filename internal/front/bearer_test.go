@@ -50,7 +50,8 @@ func TestBearer(t *testing.T) {
 		{[]string{"Bearer"}, []string{"a"}, "", "token_malformed"},
 		{nil, []string{""}, "", "token_malformed"},
 	} {
-		token, err := bearer(bytesOf(c.headers), bytesOf(c.cookies))
+		view, err := bearer(bytesOf(c.headers), bytesOf(c.cookies))
+		token := string(view)
 		code := ""
 		if err != nil {
 			code = asProblem(err).Code
@@ -111,7 +112,8 @@ func FuzzBearer(f *testing.F) {
 		if cookie != "" {
 			cookies = [][]byte{[]byte(cookie)}
 		}
-		token, err := bearer([][]byte{[]byte(header)}, cookies)
+		view, err := bearer([][]byte{[]byte(header)}, cookies)
+		token := string(view)
 		switch {
 		case (err == nil) == (token == ""):
 			t.Fatalf("%q with %v", token, err)

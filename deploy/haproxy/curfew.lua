@@ -1,0 +1,28 @@
+-- Asks a Curfew edge about a request. Sets txn.curfew_status: the edge's answer,
+-- or 503 when there was none. Only a 200 is a yes.
+local passed_on = { "authorization", "cookie", "x-request-id" }
+local identity = { "user", "session", "tenant", "roles", "scope" }
+
+local function first(headers, name)
+  local values = headers and headers[name]
+  return values and values[0] or ""
+end
+
+core.register_action("curfew", { "http-req" }, function(txn, url)
+  txn:set_var("txn.curfew_status", 503)
+  local all, question = txn.http:req_get_headers(), {}
+  for _, name in ipairs(passed_on) do
+    if all[name] then
+      local values = {} -- every one: the edge refuses what comes twice
+      for i = 0, #all[name] do values[#values + 1] = all[name][i] end
+      question[name] = values
+    end
+  end
+  local answer = core.httpclient():get { url = url, headers = question, timeout = 3000 }
+  if not answer or not answer.status or answer.status == 0 then return end
+  txn:set_var("txn.curfew_status", answer.status)
+  txn:set_var("txn.curfew_challenge", first(answer.headers, "www-authenticate"))
+  for _, name in ipairs(identity) do
+    txn:set_var("txn.curfew_" .. name, first(answer.headers, "x-curfew-" .. name))
+  end
+end, 1)
