@@ -23,12 +23,12 @@ func (s *setup) common() []string {
 }
 
 // issuer starts issuer n, from 0. The grace is long, so that a retry on a busy
-// machine is still one; the lock is out of the way of wrong passwords.
+// machine is still one; lock and throttle are out of the way of wrong passwords.
 func (s *setup) issuer(t *testing.T, n int) *service {
 	t.Helper()
 	return s.start(t, fmt.Sprint("issuer-", n+1), s.bin.Issuer, s.ports[n],
 		"CURFEW_KEYS_DIR="+s.keysDir(), "CURFEW_USERS_FILE="+s.usersFile(), "CURFEW_ADMIN_TOKEN_FILE="+s.adminFile(),
-		"CURFEW_REFRESH_GRACE=60s", "CURFEW_LOGIN_LOCK_THRESHOLD=1000")
+		"CURFEW_REFRESH_GRACE=60s", "CURFEW_LOGIN_LOCK_THRESHOLD=1000", "CURFEW_LOGIN_IP_LIMIT=0")
 }
 
 // edge starts edge n, from 0.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
@@ -46,6 +47,17 @@ func (c *checks) address(setting, v string) {
 	_, port, err := net.SplitHostPort(v)
 	n, portErr := strconv.ParseUint(port, 10, 16)
 	c.that(setting, err == nil && portErr == nil && n <= 65535, "want host:port, got %s", quote(v))
+}
+
+// networks checks CIDR networks and addresses, separated by commas.
+func (c *checks) networks(setting, v string) {
+	for part := range strings.SplitSeq(v, ",") {
+		part = strings.TrimSpace(part)
+		_, prefixErr := netip.ParsePrefix(part)
+		addr, addrErr := netip.ParseAddr(part)
+		c.that(setting, part == "" && v == "" || prefixErr == nil || addrErr == nil && addr.Zone() == "",
+			"want networks such as 10.0.0.0/8, separated by commas, got %s", quote(part))
+	}
 }
 
 // link checks an absolute URL of one of the schemes. What url.Parse says is

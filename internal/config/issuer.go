@@ -23,9 +23,12 @@ type Issuer struct {
 	SessionLimit        int `koanf:"session_limit" default:"0" usage:"sessions a user may have, 0 for no limit"`
 	SessionLimitPerKind int `koanf:"session_limit_per_kind" default:"0" usage:"sessions a user may have per kind of device, 0 for no limit"`
 
-	LoginLockThreshold int           `koanf:"login_lock_threshold" default:"5" usage:"failed logins within the window that lock an account"`
+	LoginLockThreshold int           `koanf:"login_lock_threshold" default:"5" usage:"failed logins within the window that lock an account, 0 for never"`
 	LoginLockWindow    time.Duration `koanf:"login_lock_window" default:"60s" usage:"window in which failed logins are counted"`
 	LoginLockDuration  time.Duration `koanf:"login_lock_duration" default:"10m" usage:"how long an account stays locked"`
+	LoginIPLimit       int           `koanf:"login_ip_limit" default:"300" usage:"failed logins from one address (IPv6: /64) within its window, 0 for no limit"`
+	LoginIPWindow      time.Duration `koanf:"login_ip_window" default:"10m" usage:"window of login_ip_limit"`
+	TrustedProxies     string        `koanf:"trusted_proxies" usage:"networks, separated by commas, whose X-Forwarded-For is believed"`
 }
 
 const (
@@ -44,6 +47,7 @@ func (c Issuer) Validate() error {
 		"the issuer keeps its sessions there: set CURFEW_REDIS_URL, e.g. to redis://127.0.0.1:6379/0")
 	c.checkCredentials(&p)
 	c.checkSessions(&p)
+	c.checkLogin(&p)
 	within(&p, "nats_replicas", c.NATSReplicas, 1, 5)
 	return p.err()
 }
@@ -70,9 +74,15 @@ func (c Issuer) checkSessions(p *checks) {
 	within(p, "refresh_grace", c.RefreshGrace, 0, time.Minute)
 	within(p, "session_limit", c.SessionLimit, 0, maxSessions)
 	within(p, "session_limit_per_kind", c.SessionLimitPerKind, 0, maxSessions)
-	within(p, "login_lock_threshold", c.LoginLockThreshold, 1, 1000)
+}
+
+func (c Issuer) checkLogin(p *checks) {
+	within(p, "login_lock_threshold", c.LoginLockThreshold, 0, 1000)
 	within(p, "login_lock_window", c.LoginLockWindow, time.Second, 24*time.Hour)
 	within(p, "login_lock_duration", c.LoginLockDuration, time.Second, 24*time.Hour)
+	within(p, "login_ip_limit", c.LoginIPLimit, 0, 1_000_000)
+	within(p, "login_ip_window", c.LoginIPWindow, time.Second, 24*time.Hour)
+	p.networks("trusted_proxies", c.TrustedProxies)
 }
 
 // LogValue keeps the admin token out of any log that the struct gets into.

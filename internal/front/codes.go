@@ -99,6 +99,16 @@ func AccountLocked(retryAfter time.Duration) *Problem {
 	return retryable(http.StatusTooManyRequests, "account_locked", "Too many failed logins", "", retryAfter)
 }
 
+// TooManyRequests: this client, or this account, tries too often.
+func TooManyRequests(retryAfter time.Duration) *Problem {
+	return retryable(http.StatusTooManyRequests, "too_many_requests", "Too many attempts", "", retryAfter)
+}
+
+// Busy: this node has all the work it takes on. Nothing was claimed.
+func Busy(detail string, retryAfter time.Duration) *Problem {
+	return retryable(http.StatusServiceUnavailable, "unavailable", "The service cannot answer now", detail, retryAfter)
+}
+
 // Unavailable: a part that is needed cannot be reached. Nothing was claimed.
 func Unavailable(detail string) *Problem {
 	return retryable(http.StatusServiceUnavailable, "unavailable", "The service cannot answer now", detail, minRetry)

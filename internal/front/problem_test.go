@@ -81,6 +81,7 @@ func TestProblems(t *testing.T) {
 		"not_found":              {front.NotFound(), 404, "", ""},
 		"session_limit":          {front.SessionLimit(), 409, "", ""},
 		"account_locked":         {front.AccountLocked(90*time.Second + 1), 429, "", "91"},
+		"too_many_requests":      {front.TooManyRequests(1500 * time.Millisecond), 429, "", "2"},
 		"unavailable":            {front.Unavailable("x"), 503, "", "1"},
 		"payload_too_large":      {front.PayloadTooLarge(), 413, "", ""},
 		"headers_too_large":      {front.HeadersTooLarge(), 431, "", ""},

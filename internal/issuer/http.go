@@ -34,11 +34,15 @@ func (i *Issuer) newApp(registry *prometheus.Registry) *fiber.App {
 	admin := app.Group("/admin/v1", i.adminOnly)
 	admin.Post("/revocations", i.revoke)
 	admin.Get("/users/:id/sessions", i.userSessions)
+	admin.Post("/unlocks", i.unlock)
 	return app
 }
 
 // problem turns the errors of the rules into problem documents.
 func problem(err error) error {
+	if d, ok := errors.AsType[*session.Delay](err); ok {
+		return delayed(d)
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -58,6 +62,17 @@ func problem(err error) error {
 		return front.Unavailable("the session store cannot be used right now").Because(err)
 	}
 	return err
+}
+
+// delayed is the problem of a refusal that ends by itself.
+func delayed(d *session.Delay) error {
+	switch {
+	case errors.Is(d, session.ErrLocked):
+		return front.AccountLocked(d.After)
+	case errors.Is(d, session.ErrThrottled):
+		return front.TooManyRequests(d.After)
+	}
+	return front.Busy("too many logins at once", d.After).Because(d)
 }
 
 // caller verifies the access token of a request and that it is not revoked.

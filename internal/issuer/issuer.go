@@ -42,6 +42,8 @@ type Issuer struct {
 	revoker  *commit.Committer
 	keeper   *commit.Keeper
 	trail    *audit.Trail
+	proxies  front.Proxies
+	meter    *session.Metrics
 	app      *fiber.App
 }
 
@@ -53,6 +55,11 @@ func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
 		return nil, errors.New("issuer: session_limit and session_limit_per_kind are not enforced by this version: leave them at 0")
 	}
 	registry := prometheus.NewRegistry()
+	i.meter = session.NewMetrics(registry)
+	var err error
+	if i.proxies, err = front.ParseProxies(cfg.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
 	if err := errors.Join(i.openKeys(), i.openServers(registry)); err != nil {
 		i.close()
 		return nil, fmt.Errorf("issuer: %w", err)
@@ -102,9 +109,14 @@ func (i *Issuer) assemble(users session.Authenticator) {
 	i.keeper = commit.NewKeeper(i.revoker, events.NewNATSExchange(i.nc, cfg.Region), uuid.NewString(), cfg.Staleness, i.log)
 	i.sessions = session.NewService(session.Parts{
 		Store: store, Revoker: i.revoker, Minter: i.keys, Users: users, Trail: i.trail,
+		Attempts: redisstore.NewAttempts(i.rdb, cfg.Region), Metrics: i.meter,
 	}, session.Config{
 		Issuer: cfg.IssuerURL, Audience: []string{cfg.Audience}, Region: cfg.Region,
 		AccessTTL: cfg.AccessTTL, RefreshTTL: cfg.RefreshTTL, SessionMax: cfg.SessionMax, Grace: cfg.RefreshGrace,
+		Login: session.LoginLimits{
+			LockThreshold: cfg.LoginLockThreshold, LockWindow: cfg.LoginLockWindow, LockDuration: cfg.LoginLockDuration,
+			IPLimit: cfg.LoginIPLimit, IPWindow: cfg.LoginIPWindow,
+		},
 	})
 }
 

@@ -48,7 +48,7 @@ func (i *Issuer) login(c *fiber.Ctx) error {
 	}
 	grant, err := i.sessions.Login(c.UserContext(), session.Credentials{
 		Username: req.Username, Password: req.Password, Tenant: req.Tenant, Device: req.Device,
-		IP: c.IP(), UserAgent: string(c.Request().Header.UserAgent()),
+		IP: i.proxies.ClientIP(c), UserAgent: string(c.Request().Header.UserAgent()),
 	})
 	if err != nil {
 		return problem(err)
@@ -64,7 +64,7 @@ func (i *Issuer) refresh(c *fiber.Ctx) error {
 	if raw == "" {
 		return front.BadRequest("refresh_token is required")
 	}
-	grant, err := i.sessions.Refresh(c.UserContext(), raw, c.IP())
+	grant, err := i.sessions.Refresh(c.UserContext(), raw, i.proxies.ClientIP(c))
 	if err != nil {
 		return problem(err)
 	}

@@ -19,6 +19,10 @@
 //	curfew:{region}:rev:<key>     one revocation, for as long as it matters
 //	curfew:{region}:revs          zset: the held keys by expiry, Unix ms
 //	curfew:{region}:outbox        hash: revocations the log does not have yet
+//	curfew:{region}:failed:<hash> zset: recent failed logins of one account, by time
+//	curfew:{region}:trying:<hash> zset: its logins in flight, by time
+//	curfew:{region}:lock:<hash>   that the account is locked, for as long as it is
+//	curfew:{region}:net:<network> count of recent failed logins from one network
 //
 // The server must not evict keys (maxmemory-policy noeviction). Nothing here
 // is retried. Store and Lookup may be used by any number of goroutines.

@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -15,7 +17,7 @@ type Credentials struct {
 }
 
 // Login authenticates a user and opens a session. Errors:
-// ErrInvalidCredentials, ErrBadDevice, ErrUnavailable.
+// ErrInvalidCredentials, ErrBadDevice, a Delay, ErrUnavailable.
 func (s *Service) Login(ctx context.Context, c Credentials) (Grant, error) {
 	if err := c.Device.check(); err != nil {
 		return Grant{}, err
@@ -23,11 +25,23 @@ func (s *Service) Login(ctx context.Context, c Credentials) (Grant, error) {
 	if c.Tenant == "" {
 		c.Tenant = DefaultTenant
 	}
-	user, err := s.Users.Authenticate(ctx, c.Tenant, c.Username, c.Password)
+	user, err := s.authenticate(ctx, c)
 	if err != nil {
+		s.loginFailed(c, err)
 		return Grant{}, err
 	}
 	return s.open(ctx, user, c)
+}
+
+// authenticate refuses what no account can have without counting or hashing:
+// that depends on nothing but the sizes that came.
+func (s *Service) authenticate(ctx context.Context, c Credentials) (User, error) {
+	if len(c.Password) > MaxPassword || len(c.Username) > maxName || len(c.Tenant) > maxName {
+		return User{}, ErrInvalidCredentials
+	}
+	return s.admitted(ctx, c, func() (User, error) {
+		return s.Users.Authenticate(ctx, c.Tenant, c.Username, c.Password)
+	})
 }
 
 func (s *Service) open(ctx context.Context, user User, c Credentials) (Grant, error) {
@@ -44,4 +58,26 @@ func (s *Service) open(ctx context.Context, user User, c Credentials) (Grant, er
 		s.record(EventLogin, opened, stamp.Now, c.IP)
 	}
 	return grant, err
+}
+
+// loginFailed counts every failure. Only wrong credentials go into the trail:
+// of these the limits allow few, while refusals may come by the thousand.
+func (s *Service) loginFailed(c Credentials, err error) {
+	s.Metrics.failed(err)
+	if errors.Is(err, ErrInvalidCredentials) {
+		s.Trail.Record(c.event(EventLoginFailed, "invalid_credentials"))
+	}
+}
+
+func (s *Service) locked(c Credentials) {
+	s.Metrics.lockouts.Inc()
+	s.Trail.Record(c.event(EventLocked, "login_lock_threshold"))
+}
+
+// event is one about a name, which may be nobody's.
+func (c Credentials) event(kind, reason string) Event {
+	return Event{
+		Kind: kind, At: time.Now(), Tenant: clip(c.Tenant, maxName), Username: clip(c.Username, maxName),
+		Device: c.Device, IP: clip(c.IP, maxIP), UserAgent: clip(c.UserAgent, maxUserAgent), Reason: reason,
+	}
 }

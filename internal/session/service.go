@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/curfew-auth/curfew/internal/token"
 )
@@ -30,15 +31,19 @@ type Config struct {
 	RefreshTTL time.Duration // idle: the session ends unless refreshed within
 	SessionMax time.Duration // absolute
 	Grace      time.Duration // for retries of a refresh
+	Login      LoginLimits
 }
 
-// Parts are what a Service works with. All are required.
+// Parts are what a Service works with. All are required, except Attempts when
+// no LoginLimits are set, and Metrics, without which nothing can be read off.
 type Parts struct {
-	Store   Store
-	Revoker Revoker
-	Minter  Minter
-	Users   Authenticator
-	Trail   Trail
+	Store    Store
+	Revoker  Revoker
+	Minter   Minter
+	Users    Authenticator
+	Trail    Trail
+	Attempts Attempts
+	Metrics  *Metrics
 }
 
 // A Service applies the rules.
@@ -51,6 +56,9 @@ type Service struct {
 func NewService(p Parts, c Config) *Service {
 	if c.ClientID == "" {
 		c.ClientID = "curfew"
+	}
+	if p.Metrics == nil {
+		p.Metrics = NewMetrics(prometheus.NewRegistry())
 	}
 	return &Service{Parts: p, config: c}
 }

@@ -6,8 +6,8 @@ import "time"
 // subject in the audit stream.
 const (
 	EventLogin          = "login"
-	EventLoginFailed    = "login_failed"    // wrong password, unknown user, refused by the webhook, throttled
-	EventLocked         = "locked"          // an account was locked, or a login met the lock
+	EventLoginFailed    = "login_failed"    // wrong password, unknown user, refused by the webhook; what limits refuse is only counted
+	EventLocked         = "locked"          // an account was locked; the logins that meet the lock are only counted
 	EventRefresh        = "refresh"         // a refresh token was exchanged, or retried within the grace
 	EventRefreshUnusual = "refresh_unusual" // a session is refreshed more often than a client has reason to
 	EventReuse          = "reuse"           // a refresh token came back; the session is ended

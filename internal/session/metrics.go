@@ -1,0 +1,49 @@
+package session
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics count what becomes of logins.
+type Metrics struct {
+	failures *prometheus.CounterVec
+	lockouts prometheus.Counter
+}
+
+// NewMetrics registers the metrics of the rules.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "curfew_login_failures_total",
+			Help: "Logins refused, by reason: credentials, locked, throttled, busy, unavailable, other.",
+		}, []string{"reason"}),
+		lockouts: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "curfew_login_lockouts_total", Help: "Accounts locked by failed logins at this issuer.",
+		}),
+	}
+	r.MustRegister(m.failures, m.lockouts)
+	for _, reason := range [...]string{"credentials", "locked", "throttled", "busy", "unavailable", "other"} {
+		m.failures.WithLabelValues(reason) // so that a rate has a beginning
+	}
+	return m
+}
+
+func (m *Metrics) failed(err error) { m.failures.WithLabelValues(reasonOf(err)).Inc() }
+
+func reasonOf(err error) string {
+	switch {
+	case errors.Is(err, ErrInvalidCredentials):
+		return "credentials"
+	case errors.Is(err, ErrLocked):
+		return "locked"
+	case errors.Is(err, ErrThrottled):
+		return "throttled"
+	case errors.Is(err, ErrBusy):
+		return "busy"
+	case errors.Is(err, ErrUnavailable):
+		return "unavailable"
+	}
+	return "other"
+}
