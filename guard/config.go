@@ -32,8 +32,11 @@ type Config struct {
 	// CacheEntries bounds revoked ids and verified tokens, each; default
 	// 1,000,000.
 	CacheEntries int
+	// Mode is what Check must know; default Local.
+	Mode Mode
 	// FailOpen lets requests pass while revocation cannot be known. Every
-	// one is counted and the state is logged. Default: refuse.
+	// one is counted and the state is logged. Default: refuse. It changes
+	// nothing in the mode Strict.
 	FailOpen bool
 
 	Log *slog.Logger // default: none
@@ -44,6 +47,9 @@ type Config struct {
 func (c *Config) setDefaults() error {
 	if c.ID == "" || c.NATSURL == "" || c.Issuer == "" || c.Audience == "" {
 		return errors.New("guard: ID, NATSURL, Issuer and Audience are required")
+	}
+	if c.Mode > Strict {
+		return errors.New("guard: no such Mode")
 	}
 	if c.Region == "" {
 		c.Region = "local"

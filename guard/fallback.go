@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/curfew-auth/curfew/internal/cache"
-	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/redisstore"
 )
 
@@ -86,6 +85,25 @@ func (f *fallback) ask(ctx context.Context, keys ...string) (redisstore.Verdict,
 	}
 }
 
+// live asks whether the session exists now. Nobody shares the answer: one who
+// joined a question that was under way could be told of the time before.
+func (f *fallback) live(ctx context.Context, issuer, sid string, keys ...string) (redisstore.Verdict, error) {
+	if f.lookup == nil {
+		return redisstore.Verdict{}, errNoStore
+	}
+	// A client that hangs up must not count against the store.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), LookupTimeout)
+	defer cancel()
+	at := f.elapsed()
+	verdict, err := f.breaker.Execute(func() (redisstore.Verdict, error) {
+		return f.lookup.Live(ctx, keys, issuer, sid, f.staleness-LookupTimeout)
+	})
+	if err != nil {
+		return redisstore.Verdict{}, err
+	}
+	return f.believe(asked{verdict, at})
+}
+
 // believe drops a verdict that was asked for too long ago. A process that was
 // stopped while the reply lay in its socket would otherwise take it, on
 // waking, for an answer to the requests that came in meanwhile.
@@ -98,9 +116,7 @@ func (f *fallback) believe(a asked) (redisstore.Verdict, error) {
 
 // ask decides by the store about a token that the copy does not know.
 func (g *Guard) ask(ctx context.Context, v *verified) (Identity, error) {
-	verdict, err := g.fallback.ask(ctx,
-		events.Key(events.ScopeToken, v.claims.Issuer, v.claims.ID),
-		events.Key(events.ScopeSession, v.claims.Issuer, v.claims.SessionID))
+	verdict, err := g.fallback.ask(ctx, v.questions()...)
 	switch {
 	case verdict.Revoked:
 		g.metrics.revokedByStore.Inc()
@@ -114,13 +130,17 @@ func (g *Guard) ask(ctx context.Context, v *verified) (Identity, error) {
 		return v.identity, nil
 	}
 	g.metrics.unknown.Inc()
+	return Identity{}, fmt.Errorf("%w: %w", ErrUnknown, whyUnknown(verdict, err))
+}
+
+func whyUnknown(verdict redisstore.Verdict, err error) error {
 	switch {
-	case err == nil && verdict.Vouched:
-		err = errors.New("the log holds an entry that this version cannot read")
-	case err == nil:
-		err = errors.New("the store cannot vouch for itself")
+	case err != nil:
+		return err
+	case verdict.Vouched:
+		return errors.New("the log holds an entry that this version cannot read")
 	}
-	return Identity{}, fmt.Errorf("%w: %w", ErrUnknown, err)
+	return errors.New("the store cannot vouch for itself")
 }
 
 // failingOpen complains, at most once a second.

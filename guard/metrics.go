@@ -14,6 +14,7 @@ type metrics struct {
 	allowedLocally, revokedLocally prometheus.Counter
 	allowedByStore, revokedByStore prometheus.Counter
 	unknown, allowedUnknown        prometheus.Counter
+	allowedByToken                 prometheus.Counter
 	malformed, invalid, expired    prometheus.Counter
 	unreadable                     prometheus.Counter
 }
@@ -58,6 +59,7 @@ func newMetrics(r prometheus.Registerer, g *Guard) *metrics {
 		revokedByStore: decisions.WithLabelValues("revoked", "store"),
 		unknown:        decisions.WithLabelValues("unknown", "nobody"),
 		allowedUnknown: decisions.WithLabelValues("allowed", "nobody"),
+		allowedByToken: decisions.WithLabelValues("allowed", "token"),
 		malformed:      decisions.WithLabelValues("malformed", "token"),
 		invalid:        decisions.WithLabelValues("invalid", "token"),
 		expired:        decisions.WithLabelValues("expired", "token"),

@@ -45,11 +45,14 @@ func (g *Guard) Status() Status {
 }
 
 // Ready returns nil once the guard has the issuer's keys and its copy has been
-// fresh. It stays ready when it loses the log: it can still ask the store.
+// fresh. It stays ready when it loses the log: it can still ask the store. In
+// the mode Stateless the keys are enough.
 func (g *Guard) Ready() error {
 	switch {
 	case !g.remote.Ready():
 		return errors.New("waiting for the issuer's signing keys")
+	case g.config.Mode == Stateless:
+		return nil
 	case !g.wasFresh.Load() && g.copy.State() != cache.Fresh:
 		return errors.New("syncing: the log of revocations has not been replayed yet")
 	}

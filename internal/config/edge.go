@@ -13,15 +13,20 @@ import (
 type Edge struct {
 	Common `defaults:"listen=:8081"`
 
-	EdgeID       string `koanf:"edge_id" usage:"name of this edge, unique among all; default: the host name and a random end"`
-	JWKSURL      string `koanf:"jwks_url" usage:"where the issuer's public keys are; default: at the issuer"`
-	FailMode     string `koanf:"fail_mode" default:"deny" usage:"deny or allow requests while revocation cannot be known"`
-	CacheEntries int    `koanf:"cache_entries" default:"1000000" usage:"revocations and verified tokens kept in memory, each"`
-	Upstream     string `koanf:"upstream" usage:"URL of the API to pass good requests on to"`
+	EdgeID       string     `koanf:"edge_id" usage:"name of this edge, unique among all; default: the host name and a random end"`
+	JWKSURL      string     `koanf:"jwks_url" usage:"where the issuer's public keys are; default: at the issuer"`
+	FailMode     string     `koanf:"fail_mode" default:"deny" usage:"deny or allow requests while revocation cannot be known"`
+	CheckMode    string     `koanf:"check_mode" default:"local" usage:"what must be known of a token: stateless, local or strict"`
+	CheckModes   CheckModes `koanf:"check_modes" usage:"other modes for some paths: a YAML list of {path, methods, mode}"`
+	CacheEntries int        `koanf:"cache_entries" default:"1000000" usage:"revocations and verified tokens kept in memory, each"`
+	Upstream     string     `koanf:"upstream" usage:"URL of the API to pass good requests on to"`
 	// IdentityHeaders begins the names of the headers that say whose a request is.
 	IdentityHeaders string        `koanf:"identity_headers" default:"X-Curfew-" usage:"how the names of the headers begin that carry the identity onwards"`
 	Leeway          time.Duration `koanf:"leeway" default:"5s" usage:"how far the clocks of issuer and edge may differ"`
 }
+
+// modes are those of package guard.
+var modes = []string{"stateless", "local", "strict"}
 
 var (
 	// Anything before User, Session, Tenant, Roles, Scope and Code that is
@@ -52,6 +57,8 @@ func (c Edge) Validate() error {
 	p.that("identity_headers", identityForm.MatchString(c.IdentityHeaders) && !identityTaken.MatchString(c.IdentityHeaders),
 		"want X-, a name of your own and -, or Remote-, got %s", quote(c.IdentityHeaders))
 	p.oneOf("fail_mode", c.FailMode, "deny", "allow")
+	p.oneOf("check_mode", c.CheckMode, modes...)
+	c.CheckModes.check(&p)
 	within(&p, "cache_entries", c.CacheEntries, 100, 100_000_000)
 	within(&p, "leeway", c.Leeway, 0, 5*time.Minute)
 	return p.err()

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -27,6 +28,9 @@ func (f field) flag() string    { return flagName(f.name) }
 func (f field) hasFlag() bool   { return f.secret != secretWhole }
 func (f field) hasFile() bool   { return f.secret != "" }
 func (f field) fileKey() string { return f.name + "_file" }
+
+// isList says that the setting may be a list in the file.
+func (f field) isList() bool { return f.value.Kind() == reflect.Slice }
 
 func flagName(setting string) string { return strings.ReplaceAll(setting, "_", "-") }
 
@@ -99,6 +103,13 @@ func (f field) set(text string) string {
 		d, err := time.ParseDuration(text)
 		f.value.SetInt(int64(d))
 		return want(err, "a duration such as 5s or 15m", text)
+	}
+	switch v := f.value.Addr().Interface().(type) {
+	case encoding.TextUnmarshaler:
+		if err := v.UnmarshalText([]byte(text)); err != nil {
+			return err.Error()
+		}
+		return ""
 	default:
 		panic(fmt.Sprintf("config: %s has the unsupported type %s", f.name, f.value.Type()))
 	}
@@ -115,6 +126,9 @@ func want(err error, what, got string) string {
 func (f field) kind() string {
 	if f.value.Type() == reflect.TypeFor[time.Duration]() {
 		return "duration"
+	}
+	if f.isList() {
+		return "list"
 	}
 	return f.value.Kind().String()
 }

@@ -63,6 +63,25 @@ func TestEdgeDefaults(t *testing.T) {
 	}
 }
 
+// A list stands in the file as a list, and elsewhere as its text.
+func TestCheckModesAreAList(t *testing.T) {
+	want := config.CheckModes{{Path: "/pay", Methods: []string{"POST", "PUT"}, Mode: "strict"}, {Path: "/", Mode: "local"}}
+	file := write(t, "c.yaml", "check_modes:\n- {path: /pay, methods: [POST, PUT], mode: strict}\n- path: /\n  mode: local\n")
+	flow := `[{path: /pay, methods: [POST, PUT], mode: strict}, {path: /, mode: local}]`
+	for name, given := range map[string]struct{ args, env []string }{
+		"file": {args: []string{"--config", file}}, "flag": {args: []string{"--check-modes", flow}}, "environment": {env: []string{"CURFEW_CHECK_MODES=" + flow}},
+	} {
+		var got config.Edge
+		if err := run(t, &got, given.args, given.env); err != nil || !reflect.DeepEqual(got.CheckModes, want) {
+			t.Errorf("%s: %+v, %v", name, got.CheckModes, err)
+		}
+	}
+	err := run(t, &config.Edge{}, []string{"--config", write(t, "c.yaml", "listen: [a]\ncheck_modes:\n- {path: /pay, mod: strict}\n")}, nil)
+	if err == nil || !strings.Contains(err.Error(), "c.yaml:1: listen: want a single value") || !strings.Contains(err.Error(), "c.yaml:2: check_modes: ") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestEdgeWithoutRedis(t *testing.T) {
 	for _, args := range [][]string{{"--redis-url=none"}, {"--redis-url="}} {
 		var got config.Edge
@@ -79,7 +98,7 @@ func TestNamesOfSettings(t *testing.T) {
 		&config.Issuer{}: "keys_dir users_file admin_token nats_replicas access_ttl refresh_ttl session_max refresh_grace session_limit " +
 			"session_limit_per_kind login_lock_threshold login_lock_window login_lock_duration " +
 			"login_ip_limit login_ip_window trusted_proxies",
-		&config.Edge{}: "edge_id jwks_url fail_mode cache_entries upstream identity_headers leeway",
+		&config.Edge{}: "edge_id jwks_url fail_mode check_mode check_modes cache_entries upstream identity_headers leeway",
 	} {
 		var got []string
 		for _, attr := range config.Redacted(cfg) {
@@ -134,12 +153,17 @@ func TestEdgeBounds(t *testing.T) {
 		"UPSTREAM=http://api:9000", "UPSTREAM=https://h/base", "LEEWAY=0", "LEEWAY=5m", "CACHE_ENTRIES=100", "CACHE_ENTRIES=100000000",
 		"EDGE_ID=a.B_c-1", "FAIL_MODE=allow", "REDIS_URL=none", "JWKS_URL=https://h/jwks",
 		"IDENTITY_HEADERS=X-Acme-", "IDENTITY_HEADERS=X-Acme-Auth-", "IDENTITY_HEADERS=Remote-",
+		"CHECK_MODE=strict", "CHECK_MODES=[]", `CHECK_MODES=[{"path":"/","mode":"strict","methods":["POST"]},{"path":"/a/*/b.c/","mode":"local"}]`,
 	}
 	bad := []string{
 		"IDENTITY_HEADERS=X-", "IDENTITY_HEADERS=Acme-", "IDENTITY_HEADERS=X-Acme", "IDENTITY_HEADERS=X-Forwarded-", "IDENTITY_HEADERS=x-acme-",
 		"IDENTITY_HEADERS=X-Ac me-", "IDENTITY_HEADERS=X-Acme_-", "IDENTITY_HEADERS=X-Request-", "IDENTITY_HEADERS=Content-",
 		"UPSTREAM=api:9000", "UPSTREAM=http://", "UPSTREAM=//h", "UPSTREAM=ftp://h", "UPSTREAM=http://:80", "LEEWAY=-1s", "LEEWAY=6m",
 		"CACHE_ENTRIES=99", "CACHE_ENTRIES=100000001", "EDGE_ID=a b", "EDGE_ID=a*", "EDGE_ID=" + strings.Repeat("a", 65), "FAIL_MODE=open", "JWKS_URL=file:///etc/x",
+		"CHECK_MODE=paranoid", "CHECK_MODES=strict", "CHECK_MODES={}", "CHECK_MODES=[{path: /a, mode: loose}]", "CHECK_MODES=[{path: a, mode: local}]",
+		"CHECK_MODES=[{path: /a//b, mode: local}]", "CHECK_MODES=[{path: /a/../b, mode: local}]", "CHECK_MODES=[{path: /a%2fb, mode: local}]",
+		"CHECK_MODES=[{path: /a, mode: local, methods: [get]}]", "CHECK_MODES=[{path: /a, mode: local, method: GET}]", "CHECK_MODES=[{path: /a*, mode: local}]",
+		"CHECK_MODES=[{path: /a, mode: local}, {path: /A/, mode: strict}]", "CHECK_MODES=[{path: //, mode: local}]",
 	}
 	try := func(setting string) error { return run(t, &config.Edge{}, nil, []string{"CURFEW_" + setting}) }
 	checkBounds(t, try, good, bad)

@@ -39,7 +39,7 @@ func (l *loader) loadFile(cmd *cobra.Command) {
 }
 
 // parse reads one YAML document: a flat mapping of known keys to single
-// values, whose text is taken as written.
+// values, whose text is taken as written, or to lists where one is wanted.
 func (l *loader) parse(file string, data []byte) map[string]string {
 	var doc yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(data))
@@ -68,7 +68,7 @@ func (l *loader) parse(file string, data []byte) map[string]string {
 func (l *loader) parsePair(file string, key, value *yaml.Node, values map[string]string) {
 	name := key.Value
 	spelled := fmt.Sprintf("%s:%d: %s", file, key.Line, name)
-	_, known := l.byKey[name]
+	f, known := l.byKey[name]
 	_, twice := values[name]
 	switch {
 	case !known:
@@ -76,6 +76,13 @@ func (l *loader) parsePair(file string, key, value *yaml.Node, values map[string
 		l.problem(spelled, "unknown setting"+suggest(name, slices.Collect(maps.Keys(l.byKey))))
 	case twice:
 		l.problem(spelled, "given twice")
+	case f.isList() && value.Kind == yaml.SequenceNode && name == f.name:
+		text, err := yaml.Marshal(value)
+		if err != nil {
+			l.problem(spelled, err.Error())
+			return
+		}
+		values[name], l.spelling[name] = string(text), spelled
 	case value.Kind != yaml.ScalarNode:
 		l.problem(spelled, "want a single value")
 	case value.Tag == "!!null":

@@ -26,6 +26,7 @@ type Edge struct {
 	config config.Edge
 	log    *slog.Logger
 	guard  *guard.Guard
+	modes  modes
 	app    *fiber.App
 }
 
@@ -34,15 +35,15 @@ type Edge struct {
 func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	e := &Edge{config: cfg, log: log}
+	e := &Edge{config: cfg, log: log, modes: newModes(cfg.CheckMode, cfg.CheckModes)}
 	var err error
 	e.guard, err = guard.New(context.Background(), guard.Config{
 		ID: cfg.EdgeID, Region: cfg.Region,
 		NATSURL: cfg.NATSURL, NATSCreds: cfg.NATSCreds, RedisURL: cfg.RedisURL,
 		Issuer: cfg.IssuerURL, Audience: cfg.Audience, JWKSURL: cfg.JWKSURL,
 		Staleness: cfg.Staleness, Leeway: cfg.Leeway, CacheEntries: cfg.CacheEntries,
-		FailOpen: cfg.FailMode == "allow",
-		Log:      log, Registerer: registry,
+		FailOpen: cfg.FailMode == "allow", Mode: e.modes.strictest,
+		Log: log, Registerer: registry,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("edge: %w", err)
@@ -88,7 +89,7 @@ func (e *Edge) check(c *fiber.Ctx) (guard.Identity, error) {
 	if err != nil {
 		return guard.Identity{}, err
 	}
-	id, err := e.guard.Check(c.UserContext(), raw)
+	id, err := e.guard.CheckMode(c.UserContext(), raw, e.modes.of(c))
 	if err != nil {
 		return guard.Identity{}, problem(err)
 	}

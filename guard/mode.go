@@ -1,0 +1,74 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/curfew-auth/curfew/internal/events"
+)
+
+// A Mode says what must be known of a token before it is accepted.
+type Mode uint8
+
+const (
+	// Local answers from the local copy, and from the store where that does
+	// not know: the promise of this package. It is the default.
+	Local Mode = iota
+	// Stateless looks at signature and claims only. A revoked token is
+	// accepted until it expires.
+	Stateless
+	// Strict asks the store about every request: its session must exist
+	// now. Whenever that cannot be known the answer is ErrUnknown, whatever
+	// Config.FailOpen says. Costs a round trip, at most LookupTimeout.
+	Strict
+)
+
+var modeNames = [...]string{Local: "local", Stateless: "stateless", Strict: "strict"}
+
+func (m Mode) String() string { return modeNames[min(m, Strict)] }
+
+// ParseMode reads the name of a mode: stateless, local or strict.
+func ParseMode(name string) (Mode, error) {
+	for m, n := range modeNames {
+		if n == name {
+			return Mode(m), nil
+		}
+	}
+	return Strict, errors.New("guard: no such mode; want stateless, local or strict")
+}
+
+// Stricter returns the mode that knows more before it accepts.
+func (m Mode) Stricter(other Mode) Mode {
+	order := [...]int{Stateless: 0, Local: 1, Strict: 2}
+	if order[min(m, Strict)] >= order[min(other, Strict)] {
+		return m
+	}
+	return other
+}
+
+// askStrictly decides by the store whether the session exists now. Nothing is
+// let pass unknown here, FailOpen or not.
+func (g *Guard) askStrictly(ctx context.Context, v *verified) (Identity, error) {
+	verdict, err := g.fallback.live(ctx, v.claims.Issuer, v.claims.SessionID, v.questions()...)
+	known := err == nil && verdict.Vouched && !g.copy.Doubtful()
+	switch {
+	case verdict.Revoked, known && !verdict.Live:
+		g.metrics.revokedByStore.Inc()
+		return Identity{}, ErrRevoked
+	case known:
+		g.metrics.allowedByStore.Inc()
+		return v.identity, nil
+	}
+	g.metrics.unknown.Inc()
+	return Identity{}, fmt.Errorf("%w: %w", ErrUnknown, whyUnknown(verdict, err))
+}
+
+// questions are the revocations that would concern the token, as the store
+// files them.
+func (v *verified) questions() []string {
+	return []string{
+		events.Key(events.ScopeToken, v.claims.Issuer, v.claims.ID),
+		events.Key(events.ScopeSession, v.claims.Issuer, v.claims.SessionID),
+	}
+}
