@@ -18,7 +18,8 @@ core.register_action("curfew", { "http-req" }, function(txn, url)
       question[name] = values
     end
   end
-  local answer = core.httpclient():get { url = url, headers = question, timeout = 3000 }
+  -- HAProxy tries up to four times, a second each.
+  local answer = core.httpclient():get { url = url, headers = question, timeout = 1000 }
   if not answer or not answer.status or answer.status == 0 then return end
   txn:set_var("txn.curfew_status", answer.status)
   txn:set_var("txn.curfew_challenge", first(answer.headers, "www-authenticate"))
