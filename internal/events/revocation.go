@@ -84,7 +84,13 @@ func (r Revocation) Encode() ([]byte, error) {
 // ignored, so that newer issuers can add some; a scope it does not know is an
 // error, because it cannot be applied.
 func DecodeRevocation(data []byte) (Revocation, error) {
-	var r Revocation
+	if r, ok := decodePlain(data); ok {
+		return r, r.check()
+	}
+	return decodeAny(data)
+}
+
+func decodeAny(data []byte) (r Revocation, err error) {
 	if err := json.Unmarshal(data, &r); err != nil {
 		return Revocation{}, fmt.Errorf("%w: %w", ErrBadRevocation, err)
 	}
