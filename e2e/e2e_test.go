@@ -17,6 +17,8 @@ func TestCluster(t *testing.T) {
 	}{
 		{"whole path", walkPath},
 		{"cookies", acceptCookies},
+		{"cookies of a browser", keepCookies},
+		{"cookies from elsewhere", refuseCrossOrigin},
 		{"own sessions", endOwnSessions},
 		{"admin", revokeAsAdmin},
 		{"refresh", rotate},
@@ -71,28 +73,4 @@ func checkWhoami(t *testing.T, c *cluster, g grant) {
 			t.Errorf("%s says it expires in %s", e.Name(), left)
 		}
 	}
-}
-
-// acceptCookies: browsers carry the tokens in cookies, and then have no other
-// proof.
-func acceptCookies(t *testing.T, c *cluster) {
-	g := c.login(t, c.issuers[0], "carol")
-	access := http.Header{"Cookie": {"__Host-curfew-access=" + g.AccessToken}}
-	for _, e := range c.edges {
-		me := decode[whoami](t, c.do(t, call{url: e.url + "/v1/whoami", header: access}))
-		if me.SessionID != g.SessionID || me.Tenant != "acme" {
-			t.Errorf("%s says %+v", e.Name(), me)
-		}
-	}
-	g = c.granted(t, c.do(t, call{
-		method: http.MethodPost, url: c.issuers[1].url + "/v1/refresh",
-		header: http.Header{"Cookie": {"__Host-curfew-refresh=" + g.RefreshToken}},
-	}), "carol")
-	c.mustAccept(t, g)
-	a := c.do(t, call{
-		method: http.MethodPost, url: c.issuers[0].url + "/v1/logout",
-		header: http.Header{"Cookie": {"__Host-curfew-refresh=" + g.RefreshToken}},
-	})
-	mustCommit(t, a, "session", g.SessionID)
-	c.mustRefuse(t, g)
 }

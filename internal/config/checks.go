@@ -80,6 +80,21 @@ func (c *checks) plainLink(setting, v string) {
 	}
 }
 
+// origins checks a list of origins in the form in which browsers write them:
+// lower case, without a port where it is the scheme's own, and nothing after.
+func (c *checks) origins(setting, list string) {
+	if list == "" {
+		return
+	}
+	for v := range strings.SplitSeq(list, ",") {
+		v = strings.TrimSpace(v)
+		u, err := url.Parse(v)
+		good := err == nil && u.Host != "" && v == strings.ToLower(u.Scheme+"://"+u.Host) &&
+			(u.Scheme == "https" && u.Port() != "443" || u.Scheme == "http" && u.Port() != "80")
+		c.that(setting, good, "want origins such as https://app.example.com, separated by commas, got %s", quote(v))
+	}
+}
+
 // file checks that v names a file; hint says how to come by one.
 func (c *checks) file(setting, v, hint string) { c.path(setting, v, hint, "file", false) }
 

@@ -18,6 +18,8 @@ type Common struct {
 	Staleness time.Duration `koanf:"staleness" default:"5s" usage:"the bound B: how long after a revocation a token may at most be accepted"`
 	LogLevel  string        `koanf:"log_level" default:"info" usage:"debug, info, warn or error"`
 	Region    string        `koanf:"region" default:"local" usage:"region whose log is written and followed"`
+
+	AllowedOrigins string `koanf:"allowed_origins" usage:"origins, separated by commas, whose pages may use cookies here besides our own"`
 }
 
 // NoRedis is the redis_url of an edge that has no store to ask.
@@ -56,6 +58,7 @@ func (c Common) check(p *checks) {
 	within(p, "staleness", c.Staleness, time.Second, time.Minute)
 	p.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
 	p.matches("region", c.Region, regionForm, "1 to 32 of a-z, 0-9 and -")
+	p.origins("allowed_origins", c.AllowedOrigins)
 }
 
 func (c Common) checkNATS(p *checks) {

@@ -93,7 +93,7 @@ func TestEdgeWithoutRedis(t *testing.T) {
 
 // The names are part of CONTRACT: none may go, none may come unnoticed.
 func TestNamesOfSettings(t *testing.T) {
-	const common = "listen nats_url nats_creds redis_url issuer_url audience staleness log_level region"
+	const common = "listen nats_url nats_creds redis_url issuer_url audience staleness log_level region allowed_origins"
 	for cfg, more := range map[any]string{
 		&config.Issuer{}: "keys_dir users_file admin_token nats_replicas access_ttl refresh_ttl session_max refresh_grace session_limit " +
 			"session_limit_per_kind login_lock_threshold login_lock_window login_lock_duration " +
@@ -132,6 +132,7 @@ func TestBounds(t *testing.T) {
 		"NATS_URL=nats://a:1,tls://u:p@b:2", "REDIS_URL=rediss://u:p@h:1/2", "REDIS_URL=unix:///run/redis.sock", "REGION=eu-1",
 		"LOG_LEVEL=debug", "ISSUER_URL=https://auth.example/x", "NATS_CREDS=" + file,
 		"LOGIN_LOCK_THRESHOLD=0", "LOGIN_IP_LIMIT=0", "TRUSTED_PROXIES=10.0.0.0/8, 192.0.2.1,fd00::/8",
+		"ALLOWED_ORIGINS=https://www.example.com", "ALLOWED_ORIGINS=http://localhost:3000, https://a.example:8443,http://[::1]:3000",
 	}
 	bad := []string{
 		"STALENESS=999ms", "STALENESS=soon", "STALENESS=61s", "STALENESS=-5s", "ACCESS_TTL=59s", "ACCESS_TTL=24h1s", "REFRESH_TTL=0", "SESSION_MAX=-1h",
@@ -141,6 +142,9 @@ func TestBounds(t *testing.T) {
 		"REDIS_URL=http://h", "REDIS_URL=redis://", "REDIS_URL=none", "ISSUER_URL=localhost", "ISSUER_URL=ftp://h", "ISSUER_URL=http://u:p@h",
 		"ISSUER_URL=http://h?x=1", "ISSUER_URL=http://h#f", "AUDIENCE=a b", "LOG_LEVEL=loud", "REGION=EU", "REGION=a.b", "REGION=" + strings.Repeat("a", 33),
 		"ADMIN_TOKEN=short", "ADMIN_TOKEN=with spaces in the middle", "USERS_FILE=/does/not/exist", "USERS_FILE=" + t.TempDir(), "KEYS_DIR=" + file, "KEYS_DIR=/does/not/exist",
+		"ALLOWED_ORIGINS=*", "ALLOWED_ORIGINS=a.example", "ALLOWED_ORIGINS=https://a.example/", "ALLOWED_ORIGINS=https://A.example",
+		"ALLOWED_ORIGINS=https://a.example:443", "ALLOWED_ORIGINS=http://a.example:80", "ALLOWED_ORIGINS=https://u:p@a.example",
+		"ALLOWED_ORIGINS=https://a.example,", "ALLOWED_ORIGINS=null", "ALLOWED_ORIGINS=https://a.example?x", "ALLOWED_ORIGINS=ftp://a.example",
 	}
 	try := func(setting string) error {
 		return run(t, &config.Issuer{}, nil, issuerEnv(t, "CURFEW_"+setting))

@@ -66,7 +66,9 @@ func (e *Edge) Run(ctx context.Context, ln net.Listener) error {
 func (e *Edge) Ready() error { return e.guard.Ready() }
 
 func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
-	app := front.NewApp(front.AppConfig{Name: "curfew edge", Log: e.log, Registry: registry, BodyLimit: maxBody})
+	app := front.NewApp(front.AppConfig{
+		Name: "curfew edge", Log: e.log, Registry: registry, BodyLimit: maxBody, Origins: front.ParseOrigins(e.config.AllowedOrigins),
+	})
 	front.Probes(app, e.Ready, registry)
 	app.Get("/statusz", e.statusz)
 	app.Get("/v1/whoami", e.whoami)

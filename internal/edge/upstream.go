@@ -76,6 +76,7 @@ func (u *upstream) pass(w http.ResponseWriter, r *http.Request, id guard.Identit
 			p.SetURL(u.target)
 			p.SetXForwarded() // in place of what the client claimed
 			u.names.forward(p.Out.Header, &id)
+			front.StripPair(p.Out.Header) // the API has no use for what is as good as a password
 		},
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
 			failure = errors.Join(errors.New("upstream did not answer"), err)

@@ -24,6 +24,8 @@ type AppConfig struct {
 	Registry prometheus.Registerer // required; takes the HTTP metrics
 	// BodyLimit is the largest request body in bytes; 0 means 64 KiB.
 	BodyLimit int
+	// Origins may use cookies here besides the service's own.
+	Origins Origins
 }
 
 // NewApp returns an application without routes. Paths are matched exactly:
@@ -42,7 +44,7 @@ func NewApp(cfg AppConfig) *fiber.App {
 		ErrorHandler:                 errorHandler(cfg.Log),
 	})
 	refuseUnknownMethods(app)
-	app.Use(observe(cfg.Log, newMetrics(cfg.Registry)))
+	app.Use(observe(cfg.Log, newMetrics(cfg.Registry)), cfg.Origins.guardCookies)
 	return app
 }
 

@@ -2,6 +2,7 @@ package front
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -33,15 +34,13 @@ func Bearer(c *fiber.Ctx) (string, error) {
 // BearerView is Bearer without the copy: the token lies in the request's
 // buffer and is good only until the handler returns.
 func BearerView(c *fiber.Ctx) (string, error) {
-	h := &c.Request().Header
-	var cookies [][]byte
-	for name, value := range h.Cookies() {
-		if string(name) == AccessCookie {
-			cookies = append(cookies, value)
-		}
-	}
-	token, err := bearer(h.PeekAll(fiber.HeaderAuthorization), cookies)
+	token, err := bearer(c.Request().Header.PeekAll(fiber.HeaderAuthorization), cookieValues(c, AccessCookie))
 	return utils.UnsafeString(token), err
+}
+
+// HasBearer tells whether the request carries an access token in its header.
+func HasBearer(c *fiber.Ctx) bool {
+	return slices.ContainsFunc(c.Request().Header.PeekAll(fiber.HeaderAuthorization), hasBearerScheme)
 }
 
 func bearer(headers, cookies [][]byte) ([]byte, error) {

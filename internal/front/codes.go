@@ -40,6 +40,13 @@ func TokenRefreshRequired() *Problem {
 // Forbidden: the token is good but does not allow this.
 func Forbidden() *Problem { return problem(http.StatusForbidden, "forbidden", "This is not allowed") }
 
+// CrossOrigin: a page of another origin made the browser send this.
+func CrossOrigin() *Problem {
+	p := Forbidden()
+	p.Detail = "the request comes from a page of another origin, which may not use cookies here"
+	return p
+}
+
 // FreshnessUnknown: whether the token was revoked cannot be known now.
 func FreshnessUnknown() *Problem {
 	return retryable(http.StatusServiceUnavailable, "freshness_unknown",

@@ -44,6 +44,7 @@ func observe(log *slog.Logger, m *metrics) fiber.Handler {
 			}
 		}
 		c.Set(fiber.HeaderXRequestID, id) // last: a proxying handler replaces all headers
+		writePair(c)
 		took := time.Since(start)
 		m.observe(route, strings.Clone(c.Method()), c.Response().StatusCode(), took) // the labels outlive the request
 		log.LogAttrs(c.UserContext(), slog.LevelDebug, "request",

@@ -18,7 +18,7 @@ import (
 
 func (i *Issuer) newApp(registry *prometheus.Registry) *fiber.App {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	app := front.NewApp(front.AppConfig{Name: "curfew issuer", Log: i.log, Registry: registry})
+	app := front.NewApp(front.AppConfig{Name: "curfew issuer", Log: i.log, Registry: registry, Origins: i.origins})
 	front.Probes(app, i.Ready, registry)
 
 	app.Post("/v1/login", i.login)

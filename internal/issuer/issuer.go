@@ -32,6 +32,7 @@ const drain = 10 * time.Second
 type Issuer struct {
 	config   config.Issuer
 	log      *slog.Logger
+	origins  front.Origins
 	keys     *token.Keyring
 	verifier *token.Verifier
 	nc       *nats.Conn
@@ -50,7 +51,7 @@ type Issuer struct {
 // New makes an issuer. It opens keys and users, which must be in order, but
 // does not wait for NATS or Redis; the issuer is ready once they are there.
 func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
-	i := &Issuer{config: cfg, log: log}
+	i := &Issuer{config: cfg, log: log, origins: front.ParseOrigins(cfg.AllowedOrigins)}
 	if cfg.SessionLimit > 0 || cfg.SessionLimitPerKind > 0 {
 		return nil, errors.New("issuer: session_limit and session_limit_per_kind are not enforced by this version: leave them at 0")
 	}

@@ -1,0 +1,92 @@
+package front
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// Origins are the origins, such as https://app.example.com, whose pages may
+// make a browser act here with its cookies, besides the service's own.
+type Origins map[string]bool
+
+// ParseOrigins reads a list that is separated by commas.
+func ParseOrigins(list string) Origins {
+	o := Origins{}
+	for origin := range strings.SplitSeq(list, ",") {
+		if origin = strings.TrimSpace(origin); origin != "" {
+			o[origin] = true
+		}
+	}
+	return o
+}
+
+// guardCookies refuses, with the problem forbidden, requests that may change
+// something, carry our cookies, and were made by a page of another origin:
+// cross-site request forgery.
+func (o Origins) guardCookies(c *fiber.Ctx) error {
+	if !safe(c.Method()) && HasPair(c) {
+		if err := o.Check(c); err != nil {
+			return err
+		}
+	}
+	return c.Next()
+}
+
+// safe methods change nothing (RFC 9110 section 9.2.1).
+func safe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// Check refuses a request, whatever its method, that a page of another origin
+// made. It is for requests that set cookies; those that carry ours and may
+// change something have been checked before any handler. The error is the
+// problem forbidden.
+//
+// The rules are those of net/http.CrossOriginProtection. Fetch metadata
+// decide, which every browser sends since 2023. Without them it is Origin,
+// which every browser sends since 2020 with such requests. A request with
+// neither is not of a browser that knows SameSite cookies, or of none at all,
+// and passes. Stricter than there: a header that comes twice is refused, and
+// Origin must have the right scheme.
+func (o Origins) Check(c *fiber.Ctx) error {
+	h := &c.Request().Header
+	if !o.allow(string(h.Host()), h.PeekAll("Sec-Fetch-Site"), h.PeekAll(fiber.HeaderOrigin)) {
+		return CrossOrigin()
+	}
+	return nil
+}
+
+func (o Origins) allow(host string, site, origin [][]byte) bool {
+	switch {
+	case len(site) > 1 || len(origin) > 1:
+		return false
+	case len(origin) == 1 && o[string(origin[0])]:
+		return true
+	case len(site) == 1:
+		return string(site[0]) == "same-origin" || string(site[0]) == "none"
+	case len(origin) == 1:
+		return ownOrigin(string(origin[0]), host)
+	}
+	return true
+}
+
+// ownOrigin compares an origin with the host that was asked for. The scheme is
+// not known behind a proxy, but it follows: browsers keep and send __Host-
+// cookies over https alone, or on the machine itself.
+func ownOrigin(origin, host string) bool {
+	scheme, of, _ := strings.Cut(origin, "://")
+	return host != "" && strings.EqualFold(of, host) && (scheme == "https" || scheme == "http" && isLoopback(host))
+}
+
+func isLoopback(host string) bool {
+	if at := strings.LastIndexByte(host, ':'); at > strings.LastIndexByte(host, ']') {
+		host = host[:at]
+	}
+	if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return ip.IsLoopback()
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}

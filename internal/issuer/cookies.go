@@ -1,0 +1,90 @@
+package issuer
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/curfew-auth/curfew/internal/front"
+	"github.com/curfew-auth/curfew/internal/session"
+)
+
+// A grantResponse holds no tokens when they go into cookies: scripts of the
+// page, its own or injected ones, shall not see them.
+type grantResponse struct {
+	TokenType        string `json:"token_type"`
+	AccessToken      string `json:"access_token,omitempty"`
+	ExpiresIn        int64  `json:"expires_in"` // seconds
+	RefreshToken     string `json:"refresh_token,omitempty"`
+	RefreshExpiresIn int64  `json:"refresh_expires_in"` // seconds
+	SessionID        string `json:"session_id"`
+	UserID           string `json:"user_id"`
+}
+
+// sendGrant answers with the tokens, or with cookies that hold them.
+func sendGrant(c *fiber.Ctx, g session.Grant, cookies bool) error {
+	res := grantResponse{
+		TokenType: "Bearer", AccessToken: g.AccessToken, ExpiresIn: int64(g.ExpiresIn / time.Second),
+		RefreshToken: g.RefreshToken, RefreshExpiresIn: int64(g.RefreshExpiresIn / time.Second),
+		SessionID: g.SessionID, UserID: g.UserID,
+	}
+	if cookies {
+		pair := front.Pair{Access: g.AccessToken, Refresh: g.RefreshToken, Lifetime: g.RefreshExpiresIn}
+		if err := front.SetPair(c, pair); err != nil {
+			return err
+		}
+		res.AccessToken, res.RefreshToken = "", ""
+	}
+	return c.JSON(res)
+}
+
+// mayKeepCookies refuses to give cookies to a page of another origin, which
+// could else sign a user in as somebody else (login CSRF).
+func (i *Issuer) mayKeepCookies(c *fiber.Ctx, wanted bool) error {
+	if !wanted {
+		return nil
+	}
+	return i.origins.Check(c)
+}
+
+type refreshRequest struct {
+	RefreshToken string `json:"refresh_token"`
+	Cookies      bool   `json:"cookies"`
+}
+
+// A presented refresh token.
+type presented struct {
+	token   string // empty if there is none
+	stored  bool   // it is the cookie's, if there is one, and so is any access token
+	cookies bool   // the answer goes into cookies
+}
+
+// presented returns the refresh token of the body or else of the cookie. What
+// came from a cookie goes back into cookies.
+func (i *Issuer) presented(c *fiber.Ctx) (p presented, err error) {
+	var req refreshRequest
+	if len(c.Request().Body()) > 0 {
+		if req, err = front.DecodeJSON[refreshRequest](c); err != nil {
+			return p, err
+		}
+	}
+	p = presented{token: req.RefreshToken, cookies: req.Cookies}
+	if p.token == "" {
+		if p.token, err = front.RefreshToken(c); err != nil {
+			return p, err
+		}
+		p.stored = front.HasPair(c)
+		p.cookies = p.cookies || p.stored
+	}
+	return p, i.mayKeepCookies(c, p.cookies)
+}
+
+// refused deletes cookies that are good for nothing any more.
+func (p presented) refused(c *fiber.Ctx, err error) error {
+	if bad, ok := errors.AsType[*front.Problem](err); ok && bad.Status == http.StatusUnauthorized && p.stored {
+		front.ClearPair(c)
+	}
+	return err
+}
