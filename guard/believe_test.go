@@ -41,7 +41,7 @@ func TestReplyFromBeforeASleepIsNotBelieved(t *testing.T) {
 		f := newFallback(lookup, time.Minute, func() time.Duration {
 			return time.Duration(min(readings.Add(1)-1, 1)) * sleep
 		}, slog.New(slog.DiscardHandler))
-		verdict, err := f.ask(t.Context(), "session:x")
+		verdict, err := f.ask(t.Context(), redisstore.Question{IDs: []string{"session:x"}})
 		if believed := err == nil && verdict.Vouched; believed != (sleep == 0) {
 			t.Errorf("%s: %+v, %v", name, verdict, err)
 		}
@@ -50,7 +50,7 @@ func TestReplyFromBeforeASleepIsNotBelieved(t *testing.T) {
 
 func TestNoStoreIsAnError(t *testing.T) {
 	f := newFallback(nil, time.Second, func() time.Duration { return 0 }, slog.New(slog.DiscardHandler))
-	if verdict, err := f.ask(t.Context(), "session:x"); err == nil || verdict.Vouched {
+	if verdict, err := f.ask(t.Context(), redisstore.Question{IDs: []string{"session:x"}}); err == nil || verdict.Vouched {
 		t.Errorf("%+v, %v", verdict, err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 type verified struct {
 	claims   token.Claims
 	identity Identity
-	keys     [2]cache.Key // of its jti and its sid
+	token    cache.Token
 }
 
 // Check decides about one token, in the mode of the configuration. The error
@@ -33,10 +33,13 @@ func (g *Guard) CheckMode(ctx context.Context, raw string, mode Mode) (Identity,
 		g.metrics.allowedByToken.Inc()
 		return v.identity, nil
 	}
-	switch answer := g.copy.Lookup(v.keys[0], v.keys[1]); {
+	switch answer := g.copy.Check(&v.token); {
 	case answer == cache.Revoked:
 		g.metrics.revokedLocally.Inc()
 		return Identity{}, ErrRevoked
+	case answer == cache.Outdated:
+		g.metrics.outdatedLocally.Inc()
+		return Identity{}, ErrRefreshRequired
 	case mode != Local:
 		return g.askStrictly(ctx, v)
 	case answer == cache.Clear:
@@ -58,13 +61,43 @@ func (g *Guard) verify(ctx context.Context, raw string) (*verified, error) {
 	if err != nil {
 		return nil, refusal(err)
 	}
-	v := &verified{claims: claims, identity: identityOf(&claims)}
-	v.keys[0] = g.key(events.ScopeToken, claims.Issuer, claims.ID)
-	v.keys[1] = g.key(events.ScopeSession, claims.Issuer, claims.SessionID)
+	v := &verified{claims: claims, identity: identityOf(&claims), token: g.token(&claims)}
 	g.tokens.Put(raw, v)
 	return v, nil
 }
 
-func (g *Guard) key(scope events.Scope, issuer, subject string) cache.Key {
-	return g.keys.Of(string(scope), issuer, subject)
+// token is what the copy is asked about.
+func (g *Guard) token(c *token.Claims) cache.Token {
+	return cache.Token{
+		IDs: [...]cache.Key{
+			g.key(events.ScopeToken, c.Issuer, "", c.ID),
+			g.key(events.ScopeSession, c.Issuer, "", c.SessionID),
+			g.key(events.ScopeKey, c.Issuer, "", c.KeyID),
+		},
+		User:   g.key(events.ScopeUser, c.Issuer, c.Tenant, c.Subject),
+		Tenant: g.key(events.ScopeTenant, c.Issuer, "", c.Tenant),
+		All:    g.key(events.ScopeAll, c.Issuer, "", events.Everybody),
+		Stamp:  c.IssuedAtMillis,
+	}
+}
+
+func (g *Guard) key(scope events.Scope, issuer, tenant, subject string) cache.Key {
+	return g.keys.Within(string(scope), issuer, tenant, subject)
+}
+
+// hold takes a revocation into the copy.
+func (g *Guard) hold(r events.Revocation) {
+	key := g.key(r.Scope, r.Issuer, r.Tenant, r.Subject)
+	at := cache.Cutoff{End: r.Stamp}
+	if r.Mode == events.ModeRefresh {
+		at = cache.Cutoff{Refresh: r.Stamp}
+	}
+	switch r.Scope {
+	case events.ScopeUser:
+		g.copy.Cut(key, at, r.TTL())
+	case events.ScopeTenant, events.ScopeAll:
+		g.copy.CutWide(key, at, r.TTL())
+	default:
+		g.copy.Add(key, r.TTL())
+	}
 }

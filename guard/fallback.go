@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -56,21 +55,21 @@ type asked struct {
 	at time.Duration
 }
 
-// ask puts one question, bounded by LookupTimeout. The keys are the whole
-// identity of the question, and so of the flight that is shared.
-func (f *fallback) ask(ctx context.Context, keys ...string) (redisstore.Verdict, error) {
+// ask puts one question, bounded by LookupTimeout. Its text is the whole identity
+// of the question, and so of the flight that is shared.
+func (f *fallback) ask(ctx context.Context, q redisstore.Question) (redisstore.Verdict, error) {
 	if f.lookup == nil {
 		return redisstore.Verdict{}, errNoStore
 	}
 	ctx, cancel := context.WithTimeout(ctx, LookupTimeout)
 	defer cancel()
-	flight := f.flights.DoChan(strings.Join(keys, " "), func() (any, error) {
+	flight := f.flights.DoChan(q.String(), func() (any, error) {
 		at := f.elapsed()
 		verdict, err := f.breaker.Execute(func() (redisstore.Verdict, error) {
 			own, cancel := context.WithTimeout(context.Background(), LookupTimeout)
 			defer cancel()
 			// The vouch must still be good when the answer is used.
-			return f.lookup.Lookup(own, keys, f.staleness-LookupTimeout)
+			return f.lookup.Lookup(own, q, f.staleness-LookupTimeout)
 		})
 		return asked{verdict, at}, err
 	})
@@ -87,7 +86,7 @@ func (f *fallback) ask(ctx context.Context, keys ...string) (redisstore.Verdict,
 
 // live asks whether the session exists now. Nobody shares the answer: one who
 // joined a question that was under way could be told of the time before.
-func (f *fallback) live(ctx context.Context, issuer, sid string, keys ...string) (redisstore.Verdict, error) {
+func (f *fallback) live(ctx context.Context, q redisstore.Question, issuer, sid string) (redisstore.Verdict, error) {
 	if f.lookup == nil {
 		return redisstore.Verdict{}, errNoStore
 	}
@@ -96,7 +95,7 @@ func (f *fallback) live(ctx context.Context, issuer, sid string, keys ...string)
 	defer cancel()
 	at := f.elapsed()
 	verdict, err := f.breaker.Execute(func() (redisstore.Verdict, error) {
-		return f.lookup.Live(ctx, keys, issuer, sid, f.staleness-LookupTimeout)
+		return f.lookup.Live(ctx, q, issuer, sid, f.staleness-LookupTimeout)
 	})
 	if err != nil {
 		return redisstore.Verdict{}, err
@@ -108,7 +107,7 @@ func (f *fallback) live(ctx context.Context, issuer, sid string, keys ...string)
 // stopped while the reply lay in its socket would otherwise take it, on
 // waking, for an answer to the requests that came in meanwhile.
 func (f *fallback) believe(a asked) (redisstore.Verdict, error) {
-	if age := f.elapsed() - a.at; age > LookupTimeout && !a.Revoked {
+	if age := f.elapsed() - a.at; age > LookupTimeout && !a.Revoked && !a.Outdated {
 		return redisstore.Verdict{}, fmt.Errorf("guard: the store's answer is %s old", age)
 	}
 	return a.Verdict, nil
@@ -116,11 +115,14 @@ func (f *fallback) believe(a asked) (redisstore.Verdict, error) {
 
 // ask decides by the store about a token that the copy does not know.
 func (g *Guard) ask(ctx context.Context, v *verified) (Identity, error) {
-	verdict, err := g.fallback.ask(ctx, v.questions()...)
+	verdict, err := g.fallback.ask(ctx, v.question())
 	switch {
 	case verdict.Revoked:
 		g.metrics.revokedByStore.Inc()
 		return Identity{}, ErrRevoked
+	case verdict.Outdated:
+		g.metrics.outdatedByStore.Inc()
+		return Identity{}, ErrRefreshRequired
 	case err == nil && verdict.Vouched && !g.copy.Doubtful():
 		g.metrics.allowedByStore.Inc()
 		return v.identity, nil

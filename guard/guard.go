@@ -165,7 +165,7 @@ func (g *Guard) applyRevocation(m events.Message) {
 		g.copy.Doubt(max(m.TTL, doubtFor))
 		return
 	}
-	g.copy.Add(g.key(r.Scope, r.Issuer, r.Subject), r.TTL())
+	g.hold(r)
 }
 
 func (g *Guard) sweep(ctx context.Context) {

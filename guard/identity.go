@@ -14,6 +14,9 @@ var (
 	ErrInvalid   = errors.New("guard: token invalid")
 	ErrExpired   = errors.New("guard: token expired")
 	ErrRevoked   = errors.New("guard: token revoked")
+	// ErrRefreshRequired: the session goes on, but this token is too old; the
+	// client should refresh and come again.
+	ErrRefreshRequired = errors.New("guard: token must be refreshed")
 	// ErrUnknown: whether the token is good cannot be known now. It may be;
 	// the client should retry.
 	ErrUnknown = errors.New("guard: freshness unknown")

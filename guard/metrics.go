@@ -13,6 +13,8 @@ import (
 type metrics struct {
 	allowedLocally, revokedLocally prometheus.Counter
 	allowedByStore, revokedByStore prometheus.Counter
+	outdatedLocally                prometheus.Counter
+	outdatedByStore                prometheus.Counter
 	unknown, allowedUnknown        prometheus.Counter
 	allowedByToken                 prometheus.Counter
 	malformed, invalid, expired    prometheus.Counter
@@ -53,17 +55,19 @@ func newMetrics(r prometheus.Registerer, g *Guard) *metrics {
 	gauge("overflowed", "Revoked ids that had to leave and are covered by the filter.", func() float64 { return float64(g.copy.Overflowed()) })
 	gauge("applied_seq", "Position in the log up to which it has been applied.", func() float64 { return float64(g.follower.Position().Seq) })
 	return &metrics{
-		allowedLocally: decisions.WithLabelValues("allowed", "local"),
-		revokedLocally: decisions.WithLabelValues("revoked", "local"),
-		allowedByStore: decisions.WithLabelValues("allowed", "store"),
-		revokedByStore: decisions.WithLabelValues("revoked", "store"),
-		unknown:        decisions.WithLabelValues("unknown", "nobody"),
-		allowedUnknown: decisions.WithLabelValues("allowed", "nobody"),
-		allowedByToken: decisions.WithLabelValues("allowed", "token"),
-		malformed:      decisions.WithLabelValues("malformed", "token"),
-		invalid:        decisions.WithLabelValues("invalid", "token"),
-		expired:        decisions.WithLabelValues("expired", "token"),
-		unreadable:     unreadable,
+		allowedLocally:  decisions.WithLabelValues("allowed", "local"),
+		revokedLocally:  decisions.WithLabelValues("revoked", "local"),
+		allowedByStore:  decisions.WithLabelValues("allowed", "store"),
+		revokedByStore:  decisions.WithLabelValues("revoked", "store"),
+		outdatedLocally: decisions.WithLabelValues("refresh_required", "local"),
+		outdatedByStore: decisions.WithLabelValues("refresh_required", "store"),
+		unknown:         decisions.WithLabelValues("unknown", "nobody"),
+		allowedByToken:  decisions.WithLabelValues("allowed", "token"),
+		allowedUnknown:  decisions.WithLabelValues("allowed", "nobody"),
+		malformed:       decisions.WithLabelValues("malformed", "token"),
+		invalid:         decisions.WithLabelValues("invalid", "token"),
+		expired:         decisions.WithLabelValues("expired", "token"),
+		unreadable:      unreadable,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/redisstore"
 )
 
 // A Mode says what must be known of a token before it is accepted.
@@ -50,12 +51,15 @@ func (m Mode) Stricter(other Mode) Mode {
 // askStrictly decides by the store whether the session exists now. Nothing is
 // let pass unknown here, FailOpen or not.
 func (g *Guard) askStrictly(ctx context.Context, v *verified) (Identity, error) {
-	verdict, err := g.fallback.live(ctx, v.claims.Issuer, v.claims.SessionID, v.questions()...)
+	verdict, err := g.fallback.live(ctx, v.question(), v.claims.Issuer, v.claims.SessionID)
 	known := err == nil && verdict.Vouched && !g.copy.Doubtful()
 	switch {
 	case verdict.Revoked, known && !verdict.Live:
 		g.metrics.revokedByStore.Inc()
 		return Identity{}, ErrRevoked
+	case verdict.Outdated:
+		g.metrics.outdatedByStore.Inc()
+		return Identity{}, ErrRefreshRequired
 	case known:
 		g.metrics.allowedByStore.Inc()
 		return v.identity, nil
@@ -64,11 +68,10 @@ func (g *Guard) askStrictly(ctx context.Context, v *verified) (Identity, error) 
 	return Identity{}, fmt.Errorf("%w: %w", ErrUnknown, whyUnknown(verdict, err))
 }
 
-// questions are the revocations that would concern the token, as the store
-// files them.
-func (v *verified) questions() []string {
-	return []string{
-		events.Key(events.ScopeToken, v.claims.Issuer, v.claims.ID),
-		events.Key(events.ScopeSession, v.claims.Issuer, v.claims.SessionID),
-	}
+// question is what the store is asked about the token.
+func (v *verified) question() redisstore.Question {
+	return redisstore.Ask(events.Token{
+		Issuer: v.claims.Issuer, ID: v.claims.ID, Session: v.claims.SessionID, KeyID: v.claims.KeyID,
+		Tenant: v.claims.Tenant, User: v.claims.Subject, Stamp: v.claims.IssuedAtMillis,
+	})
 }

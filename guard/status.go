@@ -7,6 +7,7 @@ import (
 
 	"github.com/curfew-auth/curfew/internal/cache"
 	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/redisstore"
 )
 
 // The store's states in [Status].
@@ -78,7 +79,7 @@ func (g *Guard) watch(ctx context.Context) {
 }
 
 func (g *Guard) look(ctx context.Context) string {
-	verdict, err := g.fallback.ask(ctx, "watch")
+	verdict, err := g.fallback.ask(ctx, redisstore.Question{IDs: []string{"watch"}})
 	switch {
 	case err != nil:
 		return storeDown

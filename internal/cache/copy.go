@@ -11,15 +11,16 @@ import (
 // An Answer is what the local copy can say about a token.
 type Answer uint8
 
-// The three answers. Unknown, the safe one, is the zero value.
+// The answers. Unknown, the safe one, is the zero value.
 const (
-	Unknown Answer = iota // ask the store, or refuse
-	Clear                 // none of the ids is revoked
-	Revoked               // one of the ids is revoked; final in every state
+	Unknown  Answer = iota // ask the store, or refuse
+	Clear                  // nothing that is revoked concerns the token
+	Revoked                // the token is revoked; final in every state
+	Outdated               // it must be exchanged for a new one; as final
 )
 
 func (a Answer) String() string {
-	return [...]string{"unknown", "clear", "revoked"}[min(a, Revoked)]
+	return [...]string{"unknown", "clear", "revoked", "outdated"}[min(a, Outdated)]
 }
 
 // MaxEntries bounds [Config.Entries].
@@ -30,7 +31,9 @@ var ErrConfig = errors.New("cache: bad configuration")
 
 // Config is what a [Copy] needs.
 type Config struct {
-	Entries   int           // revoked ids held exactly, 1 to MaxEntries; about 42 bytes each
+	// Entries is how many revoked ids are held exactly, 1 to MaxEntries, at
+	// about 42 bytes each; and a quarter as many users under a cutoff.
+	Entries   int
 	Staleness time.Duration // the bound B, more than 0
 	Elapsed   Elapsed       // Boottime, except in tests
 }
@@ -52,6 +55,8 @@ type Copy struct {
 	staleness time.Duration
 	elapsed   Elapsed
 	revoked   *revoked
+	users     *revoked // cutoffs of users
+	wide      *revoked // cutoffs of tenants and of all
 	fresh     Freshness
 	doubt     atomic.Int64 // instant up to which no miss counts
 }
@@ -61,38 +66,24 @@ func New(cfg Config) (*Copy, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	set, err := newRevoked(cfg.Entries)
-	if err != nil {
+	ids, err1 := newRevoked(cfg.Entries, false)
+	users, err2 := newRevoked(max(1, cfg.Entries/4), true)
+	wide, err3 := newRevoked(wideEntries, true)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	return &Copy{staleness: cfg.Staleness, elapsed: cfg.Elapsed, revoked: set}, nil
+	return &Copy{staleness: cfg.Staleness, elapsed: cfg.Elapsed, revoked: ids, users: users, wide: wide}, nil
 }
 
-// Lookup says whether a token with these ids is revoked. A miss takes no lock
-// (unless removals keep disturbing it) and allocates nothing; a hit
-// records that the id is being presented. Without ids the answer is Unknown.
-//
-// The order is the point: the search comes first, the clock is read after it,
-// and freshness is judged at that reading. If the process is stopped, or the
-// machine suspended, anywhere in here, either the pause comes before the clock
-// is read and counts, or the search was already within the bound. Asking first
-// whether the copy is fresh would let a process that slept for an hour in
-// between answer from a copy that is an hour old.
+// Lookup says whether any of the ids is revoked by name; see [Copy.Check] for
+// how. Without ids the answer is Unknown.
 func (c *Copy) Lookup(keys ...Key) Answer {
-	var latest seconds
-	evicted := false
+	f := finding{evicted: len(keys) == 0}
 	for _, k := range keys {
-		exp, lost := c.revoked.lookup(k)
-		latest, evicted = max(latest, exp), evicted || lost
+		exp, _, lost := c.revoked.lookup(k)
+		f.revoked, f.evicted = max(f.revoked, exp), f.evicted || lost
 	}
-	now := c.elapsed()
-	switch {
-	case latest.after(now):
-		return Revoked
-	case len(keys) == 0, evicted, now < time.Duration(c.doubt.Load()), !c.fresh.Fresh(now, c.staleness):
-		return Unknown
-	}
-	return Clear
+	return c.judge(f)
 }
 
 // Add notes that an id is revoked for the ttl from now on. Entries merge by
@@ -102,7 +93,7 @@ func (c *Copy) Add(k Key, ttl time.Duration) {
 		return
 	}
 	now := c.elapsed()
-	c.revoked.add(k, expiry(now, ttl), now)
+	c.revoked.add(k, Cutoff{}, expiry(now, ttl), now)
 }
 
 // Doubt notes that an entry was met that could not be understood and holds for
@@ -134,14 +125,30 @@ func (c *Copy) State() State { return c.fresh.State(c.elapsed(), c.staleness) }
 // was never so or has been lost.
 func (c *Copy) Age() (age time.Duration, ok bool) { return c.fresh.Age(c.elapsed()) }
 
-// Entries is how many ids are held exactly.
-func (c *Copy) Entries() int { return int(c.revoked.count.Load()) }
+// Entries is how many ids and cutoffs are held exactly.
+func (c *Copy) Entries() (n int) {
+	for _, set := range c.sets() {
+		n += int(set.count.Load())
+	}
+	return n
+}
 
-// Overflowed is about how many ids were evicted before they expired and are
-// still covered: a lookup of any of these is Unknown.
-func (c *Copy) Overflowed() uint64 { return c.revoked.overflow.count() }
+// Overflowed is about how many ids and cutoffs were evicted before they expired
+// and are still covered: a lookup of any of these is Unknown.
+func (c *Copy) Overflowed() (n uint64) {
+	for _, set := range c.sets() {
+		n += set.overflow.count()
+	}
+	return n
+}
 
 // Sweep drops what has expired, without allocating. Answers do not depend on
 // it, only memory does. The owner calls it every few seconds; a full
 // pass takes some milliseconds for a million ids, and lookups go on meanwhile.
-func (c *Copy) Sweep() { c.revoked.sweep(c.elapsed()) }
+func (c *Copy) Sweep() {
+	for _, set := range c.sets() {
+		set.sweep(c.elapsed())
+	}
+}
+
+func (c *Copy) sets() [3]*revoked { return [...]*revoked{c.revoked, c.users, c.wide} }

@@ -112,7 +112,7 @@ func TestClockIsReadAfterTheSearch(t *testing.T) {
 	onRead := func() {}
 	c := newCopy(t, 100, func() time.Duration { onRead(); return now })
 	c.Renew(0)
-	onRead = func() { c.revoked.add(testKey(1), 100, 0) }
+	onRead = func() { c.revoked.add(testKey(1), Cutoff{}, 100, 0) }
 	if got := c.Lookup(testKey(1)); got == Revoked {
 		t.Error("the search came after the clock was read")
 	}

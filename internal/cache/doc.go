@@ -1,12 +1,12 @@
 // Package cache is the edge's local copy of what is revoked, and of the tokens
 // whose signature was already checked.
 //
-// The promise: [Copy.Lookup] answers Clear only if none of the ids was in the
-// copy, nothing unexpired that could be one of them was ever dropped, nothing
-// unreadable was met, and the copy was fresh within the staleness bound at an
-// instant read after the search. In every other case the answer is Revoked, if
-// an entry was found, or Unknown. Memory is bounded by the configuration,
-// whatever is added.
+// The promise: [Copy.Check] answers Clear only if none of the token's ids was in
+// the copy, no cutoff in it was at or above the token's stamp, nothing unexpired
+// that could concern the token was ever dropped, nothing unreadable was met, and
+// the copy was fresh within the staleness bound at an instant read after the
+// search. In every other case the answer is Revoked or Outdated, if an entry was
+// found, or Unknown. Memory is bounded by the configuration, whatever is added.
 //
 // What is kept where, and why:
 //
@@ -18,6 +18,9 @@
 //     are being presented. Under pressure others are evicted first.
 //   - Every evicted, unexpired id goes into a Bloom filter that lives at least
 //     as long as the id (overflow.go). A hit there is Unknown.
+//   - Cutoffs lie in tables of the same kind, with two stamps per subject: users
+//     in one, tenants and "all" in a small one that users cannot push out
+//     (cutoff.go). While there are none they cost a load or two.
 //   - Verified tokens lie in golang-lru LRUs behind a lock-free front (tokens.go).
 //
 // Concurrency: every exported method of every type may be called by any

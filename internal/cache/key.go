@@ -24,8 +24,11 @@ func NewKeys() Keys {
 //
 // The same id always gives the same key, so a revoked id is always found; two
 // ids that collide (128 bits) could only make the edge refuse too much.
-func (k Keys) Of(scope, issuer, id string) Key {
-	parts := [3]string{scope, issuer, id}
+func (k Keys) Of(scope, issuer, id string) Key { return k.Within(scope, issuer, "", id) }
+
+// Within is Of for an id that means something only within a tenant.
+func (k Keys) Within(scope, issuer, tenant, id string) Key {
+	parts := [4]string{scope, issuer, tenant, id}
 	var key Key
 	binary.LittleEndian.PutUint64(key[:8], maphash.Comparable(k.seeds[0], parts))
 	binary.LittleEndian.PutUint64(key[8:], maphash.Comparable(k.seeds[1], parts))

@@ -136,7 +136,7 @@ func TestNoGapWhileEntriesMove(t *testing.T) {
 	for range 2 {
 		wg.Go(func() {
 			for i := 0; !done.Load(); i++ {
-				if _, found := s.search(crowded(20 + i%20)); !found {
+				if _, _, found := s.search(crowded(20 + i%20)); !found {
 					t.Errorf("entry %d was missed", 20+i%20)
 					return
 				}

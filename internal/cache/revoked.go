@@ -20,11 +20,12 @@ type revoked struct {
 	shards   []shard
 	shift    uint // the shard is chosen by the key's topmost bits
 	capacity int64
+	cutoffs  bool // the ids stand for subjects of cutoffs
 	count    atomic.Int64
 	overflow *overflow
 }
 
-func newRevoked(entries int) (*revoked, error) {
+func newRevoked(entries int, cutoffs bool) (*revoked, error) {
 	n := 1
 	for n < maxShards && entries >= 2*n*shardFill {
 		n *= 2
@@ -33,6 +34,7 @@ func newRevoked(entries int) (*revoked, error) {
 		shards:   make([]shard, n),
 		shift:    uint(64 - bits.Len(uint(n-1))),
 		capacity: int64(entries),
+		cutoffs:  cutoffs,
 		overflow: newOverflow(entries),
 	}
 	// A hash does not fill shards evenly. Eight standard deviations of room
@@ -54,18 +56,24 @@ func (r *revoked) shard(k Key) *shard {
 	return &r.shards[hi>>r.shift]
 }
 
-func (r *revoked) add(k Key, exp seconds, now time.Duration) { r.shard(k).add(k, exp, now) }
-
-// lookup returns the expiry the id is held with, 0 if it is not, and whether
-// the id may be among the evicted. The order matters: an id moves from
-// the table to the filter, so it is searched in that order.
-func (r *revoked) lookup(k Key) (exp seconds, evicted bool) {
-	exp, found := r.shard(k).find(k)
-	if !found {
-		exp = 0
-	}
-	return exp, r.overflow.has(k.halves())
+func (r *revoked) add(k Key, c Cutoff, exp seconds, now time.Duration) {
+	r.shard(k).add(k, c, exp, now)
 }
+
+// lookup returns the expiry and the cutoffs the id is held with, nothing if it is
+// not, and whether the id may be among the evicted. The order matters: an id
+// moves from the table to the filter, so it is searched in that order.
+func (r *revoked) lookup(k Key) (exp seconds, c Cutoff, evicted bool) {
+	exp, c, found := r.shard(k).find(k)
+	if !found {
+		exp, c = 0, Cutoff{}
+	}
+	return exp, c, r.overflow.has(k.halves())
+}
+
+// empty reports whether no lookup can find anything. The order is that of
+// lookup, for the same reason.
+func (r *revoked) empty() bool { return r.count.Load() == 0 && r.overflow.live.Load() == 0 }
 
 func (r *revoked) sweep(now time.Duration) {
 	for i := range r.shards {

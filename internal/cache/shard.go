@@ -23,7 +23,7 @@ const (
 type shard struct {
 	seq   atomic.Uint32
 	table atomic.Pointer[table]
-	hot   *lru.Cache[Key, struct{}] // ids that are being presented
+	hot   *lru.Cache[Key, struct{}] // ids that are being presented; nil for cutoffs
 	set   *revoked
 	limit int
 
@@ -37,26 +37,29 @@ type shard struct {
 
 func (s *shard) init(set *revoked, limit int) (err error) {
 	s.set, s.limit, s.soonest = set, limit, math.MaxUint32
-	s.table.Store(newTable(firstSlots))
+	s.table.Store(newTable(firstSlots, set.cutoffs))
+	if set.cutoffs {
+		return nil // good tokens meet them too: that must not cost a lock
+	}
 	s.hot, err = lru.New[Key, struct{}](max(1, limit/4))
 	return err
 }
 
-// find returns the id's expiry, and marks the id as being presented.
-func (s *shard) find(k Key) (exp seconds, found bool) {
+// find returns the id's expiry and cutoffs, and marks the id as being presented.
+func (s *shard) find(k Key) (exp seconds, c Cutoff, found bool) {
 	lo, hi := k.halves()
-	if exp, found = s.search(lo, hi); found {
+	if exp, c, found = s.search(lo, hi); found && s.hot != nil {
 		s.hot.Add(k, struct{}{})
 	}
-	return exp, found
+	return exp, c, found
 }
 
-func (s *shard) search(lo, hi uint64) (exp seconds, found bool) {
+func (s *shard) search(lo, hi uint64) (exp seconds, c Cutoff, found bool) {
 	for range readTries {
 		seq := s.seq.Load()
-		exp, found = s.peek(lo, hi)
+		exp, c, found = s.peek(lo, hi)
 		if seq%2 == 0 && s.seq.Load() == seq {
-			return exp, found
+			return exp, c, found
 		}
 	}
 	s.mu.Lock()
@@ -64,19 +67,21 @@ func (s *shard) search(lo, hi uint64) (exp seconds, found bool) {
 	return s.peek(lo, hi)
 }
 
-func (s *shard) peek(lo, hi uint64) (exp seconds, found bool) {
+func (s *shard) peek(lo, hi uint64) (exp seconds, c Cutoff, found bool) {
 	t := s.table.Load()
 	slot, found := t.find(lo, hi)
-	return seconds(t.exp[slot].Load()), found
+	return seconds(t.exp[slot].Load()), t.cut(slot), found
 }
 
-// add stores the id, or prolongs it, and makes room first if there is none.
-func (s *shard) add(k Key, exp seconds, now time.Duration) {
+// add stores the key, or prolongs it and raises its cutoffs, and makes room
+// first if there is none.
+func (s *shard) add(k Key, c Cutoff, exp seconds, now time.Duration) {
 	lo, hi := k.halves()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.table.Load()
 	if slot, found := t.find(lo, hi); found {
+		t.raise(slot, c)
 		t.exp[slot].Store(max(t.exp[slot].Load(), uint32(exp)))
 		return
 	}
@@ -88,6 +93,7 @@ func (s *shard) add(k Key, exp seconds, now time.Duration) {
 		s.table.Store(t)
 	}
 	slot, _ := t.find(lo, hi)
+	t.setCut(slot, c)
 	t.put(slot, lo, hi, exp)
 	s.len, s.soonest = s.len+1, min(s.soonest, exp)
 	s.set.count.Add(1)
@@ -119,7 +125,7 @@ func (s *shard) victim() uint64 {
 		if !t.used(s.hand) {
 			continue
 		}
-		if lo, hi, _ := t.at(s.hand); !s.hot.Contains(keyOf(lo, hi)) {
+		if lo, hi, _ := t.at(s.hand); s.hot == nil || !s.hot.Contains(keyOf(lo, hi)) {
 			return s.hand
 		}
 		if !found {

@@ -14,17 +14,26 @@ type table struct {
 	lo   []atomic.Uint64
 	hi   []atomic.Uint64
 	exp  []atomic.Uint32
+	cuts []cut // of a table of cutoffs; else nil
 }
 
-// newTable makes an empty table; slots is a power of two, at least 8.
-func newTable(slots int) *table {
-	return &table{
+// A cut holds the cutoffs of one key, as stamps; 0: none.
+type cut struct{ end, refresh atomic.Int64 }
+
+// newTable makes an empty table, of cutoffs or of plain ids; slots is a power of
+// two, at least 8.
+func newTable(slots int, cutoffs bool) *table {
+	t := &table{
 		mask: uint64(slots - 1),
 		tags: make([]atomic.Uint64, slots/8),
 		lo:   make([]atomic.Uint64, slots),
 		hi:   make([]atomic.Uint64, slots),
 		exp:  make([]atomic.Uint32, slots),
 	}
+	if cutoffs {
+		t.cuts = make([]cut, slots)
+	}
+	return t
 }
 
 func tagOf(hi uint64) uint8 { return max(1, uint8(hi)) }
@@ -71,6 +80,29 @@ func (t *table) put(slot, lo, hi uint64, exp seconds) {
 	t.setTag(slot, tagOf(hi))
 }
 
+// raise moves the cutoffs of a slot up to c, never down.
+func (t *table) raise(slot uint64, c Cutoff) {
+	if t.cuts != nil {
+		raise(&t.cuts[slot].end, c.End)
+		raise(&t.cuts[slot].refresh, c.Refresh)
+	}
+}
+
+func (t *table) cut(slot uint64) Cutoff {
+	if t.cuts == nil {
+		return Cutoff{}
+	}
+	return Cutoff{End: t.cuts[slot].end.Load(), Refresh: t.cuts[slot].refresh.Load()}
+}
+
+// setCut gives the cutoffs of an empty slot, to be stored before put.
+func (t *table) setCut(slot uint64, c Cutoff) {
+	if t.cuts != nil {
+		t.cuts[slot].end.Store(c.End)
+		t.cuts[slot].refresh.Store(c.Refresh)
+	}
+}
+
 func (t *table) at(slot uint64) (lo, hi uint64, exp seconds) {
 	return t.lo[slot].Load(), t.hi[slot].Load(), seconds(t.exp[slot].Load())
 }
@@ -81,6 +113,7 @@ func (t *table) remove(hole uint64) {
 	for next := (hole + 1) & t.mask; t.used(next); next = (next + 1) & t.mask {
 		lo, hi, exp := t.at(next)
 		if (next-lo)&t.mask >= (next-hole)&t.mask {
+			t.setCut(hole, t.cut(next))
 			t.put(hole, lo, hi, exp)
 			hole = next
 		}
@@ -90,11 +123,12 @@ func (t *table) remove(hole uint64) {
 
 // grown returns a copy with twice the slots.
 func (t *table) grown() *table {
-	g := newTable(2 * t.slots())
+	g := newTable(2*t.slots(), t.cuts != nil)
 	for i := range t.lo {
 		if t.used(uint64(i)) {
 			lo, hi, exp := t.at(uint64(i))
 			slot, _ := g.find(lo, hi)
+			g.setCut(slot, t.cut(uint64(i)))
 			g.put(slot, lo, hi, exp)
 		}
 	}

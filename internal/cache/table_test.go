@@ -9,7 +9,7 @@ import (
 // must leave exactly the entries that a map holds.
 func TestTableAgainstAMap(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	tab, model := newTable(16), map[Key]seconds{}
+	tab, model := newTable(16, false), map[Key]seconds{}
 	for range 200_000 {
 		k := testKey(rng.IntN(20))
 		lo, hi := k.halves()
@@ -37,7 +37,7 @@ func TestTableAgainstAMap(t *testing.T) {
 }
 
 func TestTableComparesBothHalves(t *testing.T) {
-	tab := newTable(16)
+	tab := newTable(16, false)
 	tab.put(1, 1, 0x100, 100)
 	for _, other := range [][2]uint64{{1, 0x200}, {17, 0x100}} { // same home, same tag
 		if _, found := tab.find(other[0], other[1]); found {

@@ -106,6 +106,8 @@ func problem(err error) error {
 		return front.TokenExpired()
 	case errors.Is(err, guard.ErrRevoked):
 		return front.TokenRevoked()
+	case errors.Is(err, guard.ErrRefreshRequired):
+		return front.TokenRefreshRequired()
 	case errors.Is(err, guard.ErrInvalid):
 		return front.TokenInvalid().Because(err)
 	case errors.Is(err, guard.ErrUnknown):

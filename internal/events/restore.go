@@ -105,8 +105,12 @@ func (b *Barrier) held(ctx context.Context, upTo Position) (map[string]bool, err
 	return nil, ErrUnavailable
 }
 
-// Publish appends one revocation to the log.
+// Publish appends one revocation to the log. A cutoff without a stamp would
+// cover nothing, and is refused.
 func Publish(ctx context.Context, log Log, r Revocation) (seq uint64, err error) {
+	if r.Scope.Cutoff() && r.Stamp <= 0 {
+		return 0, fmt.Errorf("%w: a cutoff without a stamp", ErrBadRevocation)
+	}
 	data, err := r.Encode()
 	if err != nil {
 		return 0, err

@@ -2,8 +2,6 @@ package events
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,10 +16,37 @@ type Scope string
 const (
 	ScopeToken   Scope = "token"   // Subject is a jti
 	ScopeSession Scope = "session" // Subject is a sid
+	ScopeKey     Scope = "key"     // Subject is a kid
+
+	// These are cutoffs: they cover what is stamped at or before Stamp.
+	ScopeUser   Scope = "user"   // Subject is a user id, of Tenant
+	ScopeTenant Scope = "tenant" // Subject is a tenant
+	ScopeAll    Scope = "all"    // Subject is Everybody
 )
 
+// Everybody is the subject of a revocation of scope all.
+const Everybody = "all"
+
 // Valid reports whether this version can apply revocations of the scope.
-func (s Scope) Valid() bool { return s == ScopeToken || s == ScopeSession }
+func (s Scope) Valid() bool {
+	switch s {
+	case ScopeToken, ScopeSession, ScopeKey:
+		return true
+	}
+	return s.Cutoff()
+}
+
+// Cutoff reports whether revocations of the scope are cutoffs.
+func (s Scope) Cutoff() bool { return s == ScopeUser || s == ScopeTenant || s == ScopeAll }
+
+// A Mode says what a cutoff does to the sessions behind the tokens.
+type Mode string
+
+// The modes. Only cutoffs have another than ModeEnd.
+const (
+	ModeEnd     Mode = ""        // sessions stamped at or before the cutoff are over
+	ModeRefresh Mode = "refresh" // they live, and must fetch new access tokens
+)
 
 // MaxSubject bounds the length of a revoked id, in bytes.
 const MaxSubject = 512
@@ -31,18 +56,24 @@ const MaxSubject = 512
 var ErrBadRevocation = errors.New("events: bad revocation")
 
 // A Revocation says that tokens must no longer be accepted. It is immutable,
-// and there is no un-revoke: any set of revocations merges by union, so
-// duplicates, replay and order never matter.
+// and there is no un-revoke: any set of revocations merges by union, and cutoffs
+// of one subject and mode by the largest stamp, so duplicates, replay and order
+// never matter.
 type Revocation struct {
 	// ID identifies the act of revoking, not the thing revoked.
 	ID    string `json:"id"`
 	Scope Scope  `json:"scope"`
-	// Issuer is the iss of the tokens concerned: a jti or sid means
-	// nothing without it.
+	// Issuer is the iss of the tokens concerned: no id means anything
+	// without it.
 	Issuer string `json:"iss"`
-	// Subject is the id revoked: a jti or a sid.
+	// Tenant is that of the user, empty in every other scope.
+	Tenant string `json:"tenant,omitempty"`
+	// Subject is what is revoked; see the scopes.
 	Subject string `json:"sub"`
-	// Stamp is the store's strictly ordered stamp in Unix milliseconds.
+	Mode    Mode   `json:"mode,omitempty"`
+	// Stamp is the store's ordered stamp in Unix milliseconds. That of a
+	// cutoff is at or above every stamp handed out before it and below
+	// every one handed out after.
 	Stamp int64 `json:"stamp"`
 	// TTLMillis is how long a holder keeps the entry, counted by the
 	// holder's own clock from the moment it took the entry over. A
@@ -57,20 +88,6 @@ type Revocation struct {
 
 // TTL is how long a holder keeps the entry after taking it over.
 func (r Revocation) TTL() time.Duration { return time.Duration(r.TTLMillis) * time.Millisecond }
-
-// Key is what the stores file the revocation under.
-func (r Revocation) Key() string { return Key(r.Scope, r.Issuer, r.Subject) }
-
-// Key names one revocable thing in the stores: the same for every revocation
-// of it, different for every other scope, issuer or id. It is a hash, so its
-// length is fixed and no id, however hostile, can pose as another.
-func Key(scope Scope, issuer, subject string) string {
-	h := sha256.New()
-	for _, part := range [...]string{string(scope), issuer, subject} {
-		fmt.Fprintf(h, "%d:%s,", len(part), part)
-	}
-	return string(scope) + ":" + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
-}
 
 // Encode returns the revocation's form on the log and in the store.
 func (r Revocation) Encode() ([]byte, error) {
@@ -116,6 +133,12 @@ func (r Revocation) check() error {
 		return fmt.Errorf("%w: unknown scope %q", ErrBadRevocation, r.Scope)
 	case r.Issuer == "":
 		return fmt.Errorf("%w: no issuer", ErrBadRevocation)
+	case r.Mode != ModeEnd && (r.Mode != ModeRefresh || !r.Scope.Cutoff()):
+		return fmt.Errorf("%w: mode %q of scope %s", ErrBadRevocation, r.Mode, r.Scope)
+	case (r.Scope == ScopeUser) != (r.Tenant != "") || len(r.Tenant) > MaxSubject:
+		return fmt.Errorf("%w: tenant of %d bytes in scope %s", ErrBadRevocation, len(r.Tenant), r.Scope)
+	case r.Scope == ScopeAll && r.Subject != Everybody:
+		return fmt.Errorf("%w: scope all has no subject but %q", ErrBadRevocation, Everybody)
 	case r.Subject == "" || len(r.Subject) > MaxSubject:
 		return fmt.Errorf("%w: subject of %d bytes, want 1 to %d", ErrBadRevocation, len(r.Subject), MaxSubject)
 	case r.TTLMillis <= 0:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/front"
+	"github.com/curfew-auth/curfew/internal/redisstore"
 	"github.com/curfew-auth/curfew/internal/session"
 	"github.com/curfew-auth/curfew/internal/token"
 )
@@ -81,13 +82,15 @@ func (i *Issuer) caller(c *fiber.Ctx) (token.Claims, error) {
 	if err != nil {
 		return token.Claims{}, err
 	}
-	verdict, err := i.lookup.Lookup(c.UserContext(), []string{
-		events.Key(events.ScopeToken, claims.Issuer, claims.ID),
-		events.Key(events.ScopeSession, claims.Issuer, claims.SessionID),
-	}, i.config.Staleness)
+	verdict, err := i.lookup.Lookup(c.UserContext(), redisstore.Ask(events.Token{
+		Issuer: claims.Issuer, ID: claims.ID, Session: claims.SessionID, KeyID: claims.KeyID,
+		Tenant: claims.Tenant, User: claims.Subject, Stamp: claims.IssuedAtMillis,
+	}), i.config.Staleness)
 	switch {
 	case verdict.Revoked:
 		return token.Claims{}, front.SessionEnded()
+	case verdict.Outdated:
+		return token.Claims{}, front.TokenRefreshRequired()
 	case err != nil || !verdict.Vouched:
 		return token.Claims{}, front.Unavailable("whether the token is revoked cannot be known right now").Because(err)
 	}

@@ -155,7 +155,7 @@ func (i *Issuer) revoke(c *fiber.Ctx) error {
 		return err
 	}
 	switch {
-	case !req.Scope.Valid():
+	case req.Scope != events.ScopeToken && req.Scope != events.ScopeSession:
 		return front.BadRequest("scope must be token or session")
 	case req.ID == "" || len(req.ID) > events.MaxSubject:
 		return front.BadRequest("id is required, of at most 512 bytes")

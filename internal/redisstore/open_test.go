@@ -61,7 +61,7 @@ func TestUnreachableIsUnavailable(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	_, err = redisstore.NewLookup(rdb, "r").Lookup(ctx, []string{"token:x"}, time.Hour)
+	_, err = redisstore.NewLookup(rdb, "r").Lookup(ctx, redisstore.Question{IDs: []string{"token:x"}}, time.Hour)
 	wantUnavailable(t, "lookup", err)
 	if d := time.Since(began); d > 3*time.Second {
 		t.Errorf("the deadline of 50 ms bound the lookup to %v", d)

@@ -64,7 +64,7 @@ func TestRestartEndsVouch(t *testing.T) {
 	server.kill()
 	server.start(t)
 
-	verdict, err := lookup.Lookup(t.Context(), absent, time.Hour)
+	verdict, err := lookup.Lookup(t.Context(), redisstore.Question{IDs: absent}, time.Hour)
 	check(t, err)
 	if verdict != (redisstore.Verdict{}) {
 		t.Fatalf("a restarted server is believed: %+v", verdict)
@@ -75,7 +75,7 @@ func TestRestartEndsVouch(t *testing.T) {
 	if err := store.Vouch(t.Context(), refill, time.Now()); !errors.Is(err, commit.ErrRefillLost) {
 		t.Fatalf("the old refill vouches: %v", err)
 	}
-	if verdict, _ := lookup.Lookup(t.Context(), []string{rev.Key()}, time.Hour); !verdict.Revoked {
+	if verdict, _ := lookup.Lookup(t.Context(), redisstore.Question{IDs: []string{rev.Key()}}, time.Hour); !verdict.Revoked {
 		t.Fatal("the restart lost a revocation that was on disk")
 	}
 	again, err := store.Revoke(t.Context(), revocation())
@@ -98,7 +98,7 @@ func TestPromotionEndsVouch(t *testing.T) {
 	})
 	absent := []string{events.Key(events.ScopeToken, "i", "absent")}
 	for _, stage := range []string{"replica", "promoted"} {
-		verdict, err := redisstore.NewLookup(rdb, "r").Lookup(t.Context(), absent, time.Hour)
+		verdict, err := redisstore.NewLookup(rdb, "r").Lookup(t.Context(), redisstore.Question{IDs: absent}, time.Hour)
 		check(t, err)
 		if verdict.Vouched {
 			t.Fatalf("the %s is believed", stage)

@@ -43,7 +43,7 @@ func over(t *testing.T, rdb redis.UniversalClient) server {
 	return server{
 		Store: redisstore.New(rdb, "local"),
 		lookup: func(within time.Duration, keys ...string) (memstore.Verdict, error) {
-			v, err := edge.Lookup(t.Context(), keys, within)
+			v, err := edge.Lookup(t.Context(), redisstore.Question{IDs: keys}, within)
 			return memstore.Verdict{Revoked: v.Revoked, Vouched: v.Vouched}, err
 		},
 		wipe: func() { testenv.Must(t, rdb.FlushAll(t.Context()).Err()) },

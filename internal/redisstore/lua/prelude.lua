@@ -44,3 +44,9 @@ local function stamp_at_least(key, floor)
   redis.call('SET', key, text(last))
   return last
 end
+
+-- The stamp of an entry as it is held, 0 if there is none.
+local function cutoff_of(entry)
+  local stamp = string.match(entry or '', '^%d+')
+  return tonumber(stamp or '0')
+end

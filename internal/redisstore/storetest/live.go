@@ -19,7 +19,7 @@ func liveTests() []test {
 
 func (r *room) alive(t *testing.T, issuer, sid string, keys ...string) redisstore.Verdict {
 	t.Helper()
-	v, err := r.lookup.Live(t.Context(), append(keys, "session:other"), issuer, sid, hour)
+	v, err := r.lookup.Live(t.Context(), redisstore.Question{IDs: append(keys, "session:other")}, issuer, sid, hour)
 	must(t, err)
 	return v
 }

@@ -191,7 +191,7 @@ func positiveApplies(t *testing.T, r *room) {
 
 func lookupBounded(t *testing.T, r *room) {
 	for _, n := range []int{0, 65} {
-		if _, err := r.lookup.Lookup(t.Context(), make([]string, n), hour); err == nil {
+		if _, err := r.lookup.Lookup(t.Context(), redisstore.Question{IDs: make([]string, n)}, hour); err == nil {
 			t.Fatalf("%d keys were accepted", n)
 		}
 	}

@@ -99,7 +99,7 @@ func revocation(scope events.Scope, subject string, ttl time.Duration) events.Re
 
 func (r *room) ask(t *testing.T, rev events.Revocation, staleness time.Duration) redisstore.Verdict {
 	t.Helper()
-	v, err := r.lookup.Lookup(t.Context(), []string{events.Key(events.ScopeToken, issuer, "other"), rev.Key()}, staleness)
+	v, err := r.lookup.Lookup(t.Context(), redisstore.Question{IDs: []string{events.Key(events.ScopeToken, issuer, "other"), rev.Key()}}, staleness)
 	must(t, err)
 	return v
 }
