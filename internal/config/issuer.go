@@ -28,6 +28,10 @@ type Issuer struct {
 	LoginLockDuration  time.Duration `koanf:"login_lock_duration" default:"10m" usage:"how long an account stays locked"`
 	LoginIPLimit       int           `koanf:"login_ip_limit" default:"300" usage:"failed logins from one address (IPv6: /64) within its window, 0 for no limit"`
 	LoginIPWindow      time.Duration `koanf:"login_ip_window" default:"10m" usage:"window of login_ip_limit"`
+	HashConcurrency    int           `koanf:"hash_concurrency" default:"0" usage:"passwords hashed at once, 0 for half the processors"`
+	HashMemory         int           `koanf:"hash_memory" default:"19456" usage:"memory of a new argon2id hash, in KiB"`
+	HashPasses         int           `koanf:"hash_passes" default:"2" usage:"passes of a new argon2id hash"`
+	UsersFileWritable  bool          `koanf:"users_file_writable" default:"false" usage:"replace weaker hashes in the users file as their users log in"`
 	TrustedProxies     string        `koanf:"trusted_proxies" usage:"networks, separated by commas, whose X-Forwarded-For is believed"`
 }
 
@@ -82,6 +86,9 @@ func (c Issuer) checkLogin(p *checks) {
 	within(p, "login_lock_duration", c.LoginLockDuration, time.Second, 24*time.Hour)
 	within(p, "login_ip_limit", c.LoginIPLimit, 0, 1_000_000)
 	within(p, "login_ip_window", c.LoginIPWindow, time.Second, 24*time.Hour)
+	within(p, "hash_concurrency", c.HashConcurrency, 0, 1024)
+	within(p, "hash_memory", c.HashMemory, 19456, 256<<10)
+	within(p, "hash_passes", c.HashPasses, 2, 16)
 	p.networks("trusted_proxies", c.TrustedProxies)
 }
 

@@ -44,6 +44,7 @@ type Issuer struct {
 	keeper   *commit.Keeper
 	trail    *audit.Trail
 	proxies  front.Proxies
+	users    *session.Users
 	meter    *session.Metrics
 	app      *fiber.App
 }
@@ -65,14 +66,23 @@ func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
 		i.close()
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
-	users, err := session.LoadUsers(cfg.UsersFile)
-	if err != nil {
+	if err := i.openUsers(registry); err != nil {
 		i.close()
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
-	i.assemble(users)
+	i.assemble()
 	i.app = i.newApp(registry)
 	return i, nil
+}
+
+func (i *Issuer) openUsers(registry prometheus.Registerer) (err error) {
+	hashing := session.NewTurns(i.config.HashConcurrency)
+	hashing.Watch(registry)
+	i.users, err = session.LoadUsers(i.config.UsersFile, session.UsersConfig{
+		Hashing: hashing, Writable: i.config.UsersFileWritable, Log: i.log,
+		Cost: session.Cost{Memory: uint32(i.config.HashMemory), Passes: uint32(i.config.HashPasses)}, // within bounds
+	})
+	return err
 }
 
 func (i *Issuer) openKeys() (err error) {
@@ -103,13 +113,13 @@ func (i *Issuer) openServers(registry prometheus.Registerer) (err error) {
 }
 
 // assemble puts the rules on top of the servers.
-func (i *Issuer) assemble(users session.Authenticator) {
+func (i *Issuer) assemble() {
 	cfg := i.config
 	store := redisstore.New(i.rdb, cfg.Region)
 	i.revoker = commit.NewCommitter(store, i.stream, cfg.IssuerURL, cfg.AccessTTL, i.log)
 	i.keeper = commit.NewKeeper(i.revoker, events.NewNATSExchange(i.nc, cfg.Region), uuid.NewString(), cfg.Staleness, i.log)
 	i.sessions = session.NewService(session.Parts{
-		Store: store, Revoker: i.revoker, Minter: i.keys, Users: users, Trail: i.trail,
+		Store: store, Revoker: i.revoker, Minter: i.keys, Users: i.users, Trail: i.trail,
 		Attempts: redisstore.NewAttempts(i.rdb, cfg.Region), Metrics: i.meter,
 	}, session.Config{
 		Issuer: cfg.IssuerURL, Audience: []string{cfg.Audience}, Region: cfg.Region,
@@ -128,6 +138,7 @@ func (i *Issuer) Run(ctx context.Context, ln net.Listener) error {
 	var running sync.WaitGroup
 	running.Go(func() { i.keeper.Run(inner) })
 	running.Go(func() { i.trail.Run(inner) })
+	running.Go(func() { i.users.Follow(inner) })
 	i.log.Info("issuer listening", "address", ln.Addr().String())
 	err := front.Serve(ctx, i.app, ln, drain)
 	stop() // only after the last request: it may still revoke

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -55,8 +56,8 @@ func outcomeOf(err error) Outcome {
 // begin waits for attempts in flight, so that a client which logs in several
 // times at once with the right password is not refused.
 func (s *Service) begin(ctx context.Context, a Attempt) error {
-	ctx, cancel := context.WithTimeout(ctx, inFlightWait)
-	defer cancel()
+	late := time.NewTimer(inFlightWait)
+	defer late.Stop()
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
 		err := s.Attempts.Begin(ctx, a, s.config.Login)
 		if !errors.Is(err, ErrInFlight) {
@@ -65,6 +66,8 @@ func (s *Service) begin(ctx context.Context, a Attempt) error {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+		case <-late.C:
 			return &Delay{Err: ErrThrottled, After: time.Second}
 		}
 	}

@@ -81,10 +81,7 @@ type Attempts interface {
 // accountOf names an account for counting. Names that differ in case or outer
 // blanks share a count, since a webhook may take them for one.
 func accountOf(tenant, username string) string {
-	if tenant == "" {
-		tenant = DefaultTenant
-	}
-	return tenant + "\x00" + strings.ToLower(strings.TrimSpace(username))
+	return keyOf(Credentials{Tenant: tenant}).tenant + "\x00" + strings.ToLower(strings.TrimSpace(username))
 }
 
 // networkOf is what failures are counted by: whoever has one IPv6 address has

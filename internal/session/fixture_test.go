@@ -73,7 +73,7 @@ func users(t *testing.T) *session.Users {
   - {username: alice, password_hash: "`+hash+`", user_id: u-alice, roles: [admin]}
   - {username: bob, password_hash: "`+hash+`", user_id: u-bob}
 `), 0o600))
-	loaded, err := session.LoadUsers(path)
+	loaded, err := session.LoadUsers(path, session.UsersConfig{})
 	must(t, err)
 	return loaded
 }

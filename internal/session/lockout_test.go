@@ -19,9 +19,9 @@ type counting struct {
 	checked atomic.Int32
 }
 
-func (c *counting) Authenticate(ctx context.Context, tenant, username, password string) (session.User, error) {
+func (c *counting) Authenticate(ctx context.Context, with session.Credentials) (session.User, error) {
 	c.checked.Add(1)
-	return c.Authenticator.Authenticate(ctx, tenant, username, password)
+	return c.Authenticator.Authenticate(ctx, with)
 }
 
 // locking returns two issuers on one store, and the count of both.
@@ -109,11 +109,19 @@ func TestParallelGuessesAreBounded(t *testing.T) {
 	}
 }
 
+// atOnce takes everybody at their word.
+type atOnce struct{}
+
+func (atOnce) Authenticate(_ context.Context, c session.Credentials) (session.User, error) {
+	return session.User{ID: c.Username, Tenant: "default"}, nil
+}
+
 // Several devices of one user may sign in at once.
 func TestParallelLoginsAreNotRefused(t *testing.T) {
 	limits := fiveFailures()
 	limits.LockThreshold = 2
-	_, issuers, _ := locking(t, limits)
+	_, issuers, count := locking(t, limits)
+	count.Authenticator = atOnce{}
 	var wg sync.WaitGroup
 	for n := range 6 {
 		wg.Go(func() {
@@ -205,7 +213,7 @@ type hangup struct {
 	cancel func()
 }
 
-func (h hangup) Authenticate(ctx context.Context, tenant, username, password string) (session.User, error) {
+func (h hangup) Authenticate(ctx context.Context, c session.Credentials) (session.User, error) {
 	defer h.cancel()
-	return h.Authenticator.Authenticate(context.WithoutCancel(ctx), tenant, username, password)
+	return h.Authenticator.Authenticate(context.WithoutCancel(ctx), c)
 }

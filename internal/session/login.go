@@ -16,14 +16,15 @@ type Credentials struct {
 	IP, UserAgent      string
 }
 
+func (c Credentials) oversized() bool {
+	return len(c.Password) > MaxPassword || len(c.Username) > maxName || len(c.Tenant) > maxName
+}
+
 // Login authenticates a user and opens a session. Errors:
 // ErrInvalidCredentials, ErrBadDevice, a Delay, ErrUnavailable.
 func (s *Service) Login(ctx context.Context, c Credentials) (Grant, error) {
 	if err := c.Device.check(); err != nil {
 		return Grant{}, err
-	}
-	if c.Tenant == "" {
-		c.Tenant = DefaultTenant
 	}
 	user, err := s.authenticate(ctx, c)
 	if err != nil {
@@ -36,11 +37,11 @@ func (s *Service) Login(ctx context.Context, c Credentials) (Grant, error) {
 // authenticate refuses what no account can have without counting or hashing:
 // that depends on nothing but the sizes that came.
 func (s *Service) authenticate(ctx context.Context, c Credentials) (User, error) {
-	if len(c.Password) > MaxPassword || len(c.Username) > maxName || len(c.Tenant) > maxName {
+	if c.oversized() {
 		return User{}, ErrInvalidCredentials
 	}
 	return s.admitted(ctx, c, func() (User, error) {
-		return s.Users.Authenticate(ctx, c.Tenant, c.Username, c.Password)
+		return s.Users.Authenticate(ctx, c)
 	})
 }
 
@@ -77,7 +78,7 @@ func (s *Service) locked(c Credentials) {
 // event is one about a name, which may be nobody's.
 func (c Credentials) event(kind, reason string) Event {
 	return Event{
-		Kind: kind, At: time.Now(), Tenant: clip(c.Tenant, maxName), Username: clip(c.Username, maxName),
+		Kind: kind, At: time.Now(), Tenant: clip(keyOf(c).tenant, maxName), Username: clip(c.Username, maxName),
 		Device: c.Device, IP: clip(c.IP, maxIP), UserAgent: clip(c.UserAgent, maxUserAgent), Reason: reason,
 	}
 }

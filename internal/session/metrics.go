@@ -30,6 +30,17 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
+// Watch registers gauges for the turns of password hashing.
+func (t *Turns) Watch(r prometheus.Registerer) {
+	gauge := func(name, help string, places chan struct{}) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(len(places)) })
+	}
+	r.MustRegister(
+		gauge("curfew_login_hashing", "Passwords that are being hashed.", t.running),
+		gauge("curfew_login_hash_queue", "Logins that wait for their turn to hash.", t.waiting),
+	)
+}
+
 func (m *Metrics) failed(err error) { m.failures.WithLabelValues(reasonOf(err)).Inc() }
 
 func reasonOf(err error) string {

@@ -19,24 +19,35 @@ var ErrBadHash = errors.New("session: unusable password hash")
 // password storage cheat sheet sets; the most keeps one login from taking the
 // machine.
 const (
-	minMemory, maxMemory   = 19456, 256 << 10 // KiB
-	minPasses, maxPasses   = 2, 16
-	minLanes, maxLanes     = 1, 16
-	minSalt, maxSalt       = 8, 64 // bytes
-	minDigest, maxDigest   = 16, 64
-	maxHash                = 512 // bytes of the PHC string
-	hashSalt, hashDigest   = 16, 32
-	hashMemory, hashPasses = minMemory, minPasses
+	minMemory, maxMemory = 19456, 256 << 10 // KiB
+	minPasses, maxPasses = 2, 16
+	minLanes, maxLanes   = 1, 16
+	minSalt, maxSalt     = 8, 64 // bytes
+	minDigest, maxDigest = 16, 64
+	maxHash              = 512 // bytes of the PHC string
+	hashSalt, hashDigest = 16, 32
 )
+
+// A Cost is how much work a hash asks for.
+type Cost struct {
+	Memory uint32 // KiB, 19456 to 262144
+	Passes uint32 // 2 to 16
+}
+
+var leastCost = Cost{Memory: minMemory, Passes: minPasses}
 
 // HashPassword returns the argon2id PHC string of a password, with a fresh
 // salt and the least work that LoadUsers accepts.
 func HashPassword(password string) (string, error) {
+	return leastCost.hash(password)
+}
+
+func (c Cost) hash(password string) (string, error) {
 	if password == "" || len(password) > MaxPassword {
 		return "", fmt.Errorf("session: a password has 1 to %d bytes", MaxPassword)
 	}
 	return argon2id.CreateHash(password, &argon2id.Params{
-		Memory: hashMemory, Iterations: hashPasses, Parallelism: minLanes,
+		Memory: c.Memory, Iterations: c.Passes, Parallelism: minLanes,
 		SaltLength: hashSalt, KeyLength: hashDigest,
 	})
 }

@@ -2,9 +2,11 @@ package session
 
 import (
 	"context"
-	"fmt"
 	"hash/maphash"
-	"runtime"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
 
 	"github.com/alexedwards/argon2id"
 )
@@ -18,16 +20,33 @@ type User struct {
 
 // An Authenticator knows users. Authenticate MUST answer ErrInvalidCredentials
 // alike, and after the same time, for an unknown user and a wrong password.
+// Other errors mean that nothing was decided.
 type Authenticator interface {
-	Authenticate(ctx context.Context, tenant, username, password string) (User, error)
+	Authenticate(ctx context.Context, c Credentials) (User, error)
 }
 
-// Users is an Authenticator that holds its users in memory.
+// UsersConfig says how a users file is used. The zero value is good.
+type UsersConfig struct {
+	Hashing  *Turns       // whose turn it is to hash; default NewTurns(0)
+	Cost     Cost         // of new hashes; default the least
+	Writable bool         // weaker hashes are replaced in the file as their users sign in
+	Log      *slog.Logger // default: none
+}
+
+// Users is an Authenticator that holds the users of a file in memory.
 type Users struct {
-	byName  map[userKey]account
-	decoys  []string // a hash for those who do not exist; at least one
+	UsersConfig
+	path    string
 	seed    maphash.Seed
-	hashing chan struct{} // bounds how many passwords are hashed at once
+	current atomic.Pointer[directory]
+	rewrite sync.Mutex  // held while the file is rewritten
+	loaded  os.FileInfo // what Follow compares with; Follow's alone once it runs
+}
+
+// A directory is what one version of the file says. It does not change.
+type directory struct {
+	byName map[userKey]account
+	decoys []string // a hash for those who do not exist; at least one
 }
 
 type userKey struct{ tenant, username string }
@@ -37,51 +56,61 @@ type account struct {
 	hash string
 }
 
-func newUsers(accounts map[userKey]account) (*Users, error) {
-	u := &Users{
-		byName: accounts, seed: maphash.MakeSeed(),
-		hashing: make(chan struct{}, runtime.GOMAXPROCS(0)),
-	}
+func newDirectory(accounts map[userKey]account, cost Cost) (*directory, error) {
+	d := &directory{byName: accounts}
 	for _, a := range accounts {
-		u.decoys = append(u.decoys, a.hash)
+		d.decoys = append(d.decoys, a.hash)
 	}
-	if len(u.decoys) == 0 {
-		hash, err := HashPassword("nobody")
+	if len(d.decoys) == 0 {
+		hash, err := cost.hash("nobody")
 		if err != nil {
 			return nil, err
 		}
-		u.decoys = []string{hash}
+		d.decoys = []string{hash}
 	}
-	return u, nil
+	return d, nil
 }
 
-// Authenticate implements Authenticator. Passwords are hashed as many at a
-// time as there are processors; waiting for a turn ends with the context.
-func (u *Users) Authenticate(ctx context.Context, tenant, username, password string) (User, error) {
-	if len(password) > MaxPassword || len(username) > maxName || len(tenant) > maxName {
+func keyOf(c Credentials) userKey {
+	if c.Tenant == "" {
+		c.Tenant = DefaultTenant
+	}
+	return userKey{c.Tenant, c.Username}
+}
+
+// Knows says whether the file has the user. Only a caller that takes other
+// names elsewhere may ask: the answer must not show in what a client sees.
+func (u *Users) Knows(c Credentials) bool {
+	_, known := u.current.Load().byName[keyOf(c)]
+	return known
+}
+
+// Authenticate implements Authenticator. It waits for its turn to hash.
+func (u *Users) Authenticate(ctx context.Context, c Credentials) (User, error) {
+	if c.oversized() {
 		return User{}, ErrInvalidCredentials
 	}
-	select {
-	case u.hashing <- struct{}{}:
-		defer func() { <-u.hashing }()
-	case <-ctx.Done():
-		return User{}, fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+	done, err := u.Hashing.Take(ctx)
+	if err != nil {
+		return User{}, err
 	}
-	a, known := u.byName[userKey{tenant, username}]
+	defer done()
+	d, key := u.current.Load(), keyOf(c)
+	a, known := d.byName[key]
 	if !known {
-		a.hash = u.decoy(tenant, username)
+		a.hash = d.decoy(u.seed, key)
 	}
-	match, err := argon2id.ComparePasswordAndHash(password, a.hash)
+	match, err := argon2id.ComparePasswordAndHash(c.Password, a.hash)
 	if err != nil || !match || !known {
 		return User{}, ErrInvalidCredentials
 	}
+	u.upgrade(c.Password, a.hash)
 	return a.user, nil
 }
 
 // decoy picks the hash that an unknown name is compared with: always the same
 // one for a name, so that unknown names cost what known ones do, even where
 // users' hashes differ in cost. Its outcome is never used.
-func (u *Users) decoy(tenant, username string) string {
-	h := maphash.Comparable(u.seed, userKey{tenant, username})
-	return u.decoys[h%uint64(len(u.decoys))]
+func (d *directory) decoy(seed maphash.Seed, key userKey) string {
+	return d.decoys[maphash.Comparable(seed, key)%uint64(len(d.decoys))]
 }

@@ -1,11 +1,11 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -32,20 +32,20 @@ users:
 		{"default", "carol", "open sesame", ""},
 		{"default", "carol", "other", ""},
 		{"acme", "bob", "other", ""},
-		{"", "alice", "open sesame", ""},
+		{"", "alice", "open sesame", "u1"},
 		{"default", "alice", "open sesame" + strings.Repeat("x", MaxPassword), ""},
 		{"default", strings.Repeat("x", 1<<20), "open sesame", ""},
 	} {
-		got, err := users.Authenticate(t.Context(), c.tenant, c.username, c.password)
+		got, err := users.Authenticate(t.Context(), Credentials{Tenant: c.tenant, Username: c.username, Password: c.password})
 		if c.want == "" {
 			if !errors.Is(err, ErrInvalidCredentials) || err.Error() != ErrInvalidCredentials.Error() {
 				t.Errorf("%.20q: %v, %v", c, got, err)
 			}
-		} else if err != nil || got.ID != c.want || got.Tenant != c.tenant {
+		} else if err != nil || got.ID != c.want || got.Tenant != cmp.Or(c.tenant, DefaultTenant) {
 			t.Errorf("%.20q: %v, %v", c, got, err)
 		}
 	}
-	got, _ := users.Authenticate(t.Context(), "default", "alice", "open sesame")
+	got, _ := users.Authenticate(t.Context(), Credentials{Username: "alice", Password: "open sesame"})
 	if !slices.Equal(got.Roles, []string{"admin", "ops"}) {
 		t.Errorf("roles: %v", got.Roles)
 	}
@@ -54,7 +54,7 @@ users:
 // Even if the decoy's password is guessed, an unknown user stays unknown.
 func TestUnknownUserNeverMatches(t *testing.T) {
 	users := load(t, `users: [{username: a, password_hash: "`+hashOf(t, "pw")+`", user_id: u}]`)
-	if got, err := users.Authenticate(t.Context(), "default", "nobody", "pw"); !errors.Is(err, ErrInvalidCredentials) {
+	if got, err := users.Authenticate(t.Context(), Credentials{Username: "nobody", Password: "pw"}); !errors.Is(err, ErrInvalidCredentials) {
 		t.Errorf("got %v, %v", got, err)
 	}
 }
@@ -73,7 +73,7 @@ func fastest(t *testing.T, users *Users, username string) time.Duration {
 	best := time.Hour
 	for range 3 {
 		began := time.Now()
-		if _, err := users.Authenticate(t.Context(), "default", username, "wrong"); !errors.Is(err, ErrInvalidCredentials) {
+		if _, err := users.Authenticate(t.Context(), Credentials{Username: username, Password: "wrong"}); !errors.Is(err, ErrInvalidCredentials) {
 			t.Fatal(err)
 		}
 		best = min(best, time.Since(began))
@@ -81,28 +81,22 @@ func fastest(t *testing.T, users *Users, username string) time.Duration {
 	return best
 }
 
-func TestHashingIsBounded(t *testing.T) {
+func TestHashingTakesTurns(t *testing.T) {
 	users := load(t, "users: []")
-	if cap(users.hashing) != runtime.GOMAXPROCS(0) {
-		t.Fatalf("%d at once", cap(users.hashing))
-	}
-	for range cap(users.hashing) {
-		users.hashing <- struct{}{}
-	}
+	users.Hashing = NewTurns(1)
+	done := take(t, users.Hashing)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := users.Authenticate(ctx, "default", "a", "b"); !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.Canceled) {
-		t.Fatalf("waiting with a dead context: %v", err)
+	if _, err := users.Authenticate(ctx, Credentials{Username: "a", Password: "b"}); !errors.Is(err, ErrUnavailable) {
+		t.Fatalf("hashed out of turn: %v", err)
 	}
-	for range cap(users.hashing) {
-		<-users.hashing
-	}
+	done()
 	var wg sync.WaitGroup
 	for range 6 {
-		wg.Go(func() { users.Authenticate(t.Context(), "default", "a", "b") })
+		wg.Go(func() { users.Authenticate(t.Context(), Credentials{Username: "a", Password: "b"}) })
 	}
 	wg.Wait()
-	if len(users.hashing) != 0 {
+	if len(users.Hashing.running) != 0 {
 		t.Error("a place was not given back")
 	}
 }
@@ -142,7 +136,7 @@ func TestLoadUsersRefuses(t *testing.T) {
 		"short digest":     {hash(good[:len(good)-30]), ""},
 		"larger than most": {"users: []\n#" + strings.Repeat("x", maxUsersFile), "larger than"},
 	} {
-		_, err := LoadUsers(write(t, c.file))
+		_, err := LoadUsers(write(t, c.file), UsersConfig{})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
@@ -153,11 +147,11 @@ func TestLoadUsersRefuses(t *testing.T) {
 }
 
 func TestLoadUsersReportsAll(t *testing.T) {
-	_, err := LoadUsers(write(t, `users: [{username: a, user_id: u, password_hash: x}, {username: b, user_id: v, password_hash: y}]`))
+	_, err := LoadUsers(write(t, `users: [{username: a, user_id: u, password_hash: x}, {username: b, user_id: v, password_hash: y}]`), UsersConfig{})
 	if err == nil || !strings.Contains(err.Error(), `user 1 ("a")`) || !strings.Contains(err.Error(), `user 2 ("b")`) {
 		t.Error(err)
 	}
-	if _, err := LoadUsers(filepath.Join(t.TempDir(), "absent")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := LoadUsers(filepath.Join(t.TempDir(), "absent"), UsersConfig{}); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 }
@@ -191,7 +185,7 @@ func hashOf(t *testing.T, password string) string {
 
 func load(t *testing.T, text string) *Users {
 	t.Helper()
-	users, err := LoadUsers(write(t, text))
+	users, err := LoadUsers(write(t, text), UsersConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
