@@ -17,7 +17,7 @@ func (m *mesh) login(sid string) {
 	m.t.Helper()
 	s := session.Session{ID: sid, Issuer: issuer, Tenant: "default", UserID: "u-1"}
 	testenv.Eventually(m.t, ceiling, func() error {
-		_, _, err := m.store.Create(m.t.Context(), s, session.Refresh{}, time.Hour, time.Hour)
+		_, err := m.store.Create(m.t.Context(), session.Opening{Session: s, Idle: time.Hour, Lifetime: time.Hour})
 		return err
 	})
 }

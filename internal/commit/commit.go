@@ -49,10 +49,7 @@ func NewCommitter(store Store, log events.Log, issuer string, accessTTL time.Dur
 func (c *Committer) Revoke(ctx context.Context, scope events.Scope, subject, reason, actor string) (session.Receipt, error) {
 	start := time.Now()
 	ctx = context.WithoutCancel(ctx)
-	r := events.Revocation{
-		ID: uuid.NewString(), Scope: scope, Issuer: c.issuer, Subject: subject,
-		TTLMillis: c.ttl.Milliseconds(), Reason: reason, Actor: actor,
-	}
+	r := c.Draft(scope, subject, reason, actor)
 	crash.Here("before-store")
 	r, storeErr := c.toStore(ctx, r)
 	crash.Here("before-log")
@@ -74,6 +71,14 @@ func (c *Committer) Revoke(ctx context.Context, scope events.Scope, subject, rea
 	crash.Here("before-answer")
 	receipt.Elapsed = time.Since(start)
 	return receipt, nil
+}
+
+// Draft returns a revocation that nobody holds yet.
+func (c *Committer) Draft(scope events.Scope, subject, reason, actor string) events.Revocation {
+	return events.Revocation{
+		ID: uuid.NewString(), Scope: scope, Issuer: c.issuer, Subject: subject,
+		TTLMillis: c.ttl.Milliseconds(), Reason: reason, Actor: actor,
+	}
 }
 
 // toStore files r. When the store cannot be reached, r gets a stamp above all

@@ -20,8 +20,9 @@ type Issuer struct {
 	SessionMax   time.Duration `koanf:"session_max" default:"720h" usage:"a session ends this long after its login"`
 	RefreshGrace time.Duration `koanf:"refresh_grace" default:"10s" usage:"how long a refresh token may be retried after its first use"`
 
-	SessionLimit        int `koanf:"session_limit" default:"0" usage:"sessions a user may have, 0 for no limit"`
-	SessionLimitPerKind int `koanf:"session_limit_per_kind" default:"0" usage:"sessions a user may have per kind of device, 0 for no limit"`
+	SessionLimit        int    `koanf:"session_limit" default:"0" usage:"sessions a user may have, 0 for no limit"`
+	SessionLimitPerKind int    `koanf:"session_limit_per_kind" default:"0" usage:"sessions a user may have per kind of device, 0 for no limit"`
+	SessionLimitPolicy  string `koanf:"session_limit_policy" default:"newest_wins" usage:"at the limit: newest_wins ends the oldest session, refuse declines the login"`
 
 	LoginLockThreshold int           `koanf:"login_lock_threshold" default:"5" usage:"failed logins within the window that lock an account, 0 for never"`
 	LoginLockWindow    time.Duration `koanf:"login_lock_window" default:"60s" usage:"window in which failed logins are counted"`
@@ -40,6 +41,12 @@ const (
 	maxAdminToken = 4096 // characters; it must fit a header
 	maxSessions   = 10_000
 	year          = 365 * 24 * time.Hour
+)
+
+// The values of session_limit_policy.
+const (
+	NewestWins = "newest_wins"
+	Refuse     = "refuse"
 )
 
 // Validate reports every setting that is missing or out of bounds. It looks
@@ -78,6 +85,7 @@ func (c Issuer) checkSessions(p *checks) {
 	within(p, "refresh_grace", c.RefreshGrace, 0, time.Minute)
 	within(p, "session_limit", c.SessionLimit, 0, maxSessions)
 	within(p, "session_limit_per_kind", c.SessionLimitPerKind, 0, maxSessions)
+	p.oneOf("session_limit_policy", c.SessionLimitPolicy, NewestWins, Refuse)
 }
 
 func (c Issuer) checkLogin(p *checks) {

@@ -55,6 +55,8 @@ func problem(err error) error {
 		return front.RefreshReused()
 	case errors.Is(err, session.ErrEnded):
 		return front.SessionEnded()
+	case errors.Is(err, session.ErrSessionLimit):
+		return front.SessionLimit()
 	case errors.Is(err, session.ErrNotFound):
 		return front.NotFound()
 	case errors.Is(err, session.ErrBadDevice):

@@ -53,9 +53,6 @@ type Issuer struct {
 // does not wait for NATS or Redis; the issuer is ready once they are there.
 func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
 	i := &Issuer{config: cfg, log: log, origins: front.ParseOrigins(cfg.AllowedOrigins)}
-	if cfg.SessionLimit > 0 || cfg.SessionLimitPerKind > 0 {
-		return nil, errors.New("issuer: session_limit and session_limit_per_kind are not enforced by this version: leave them at 0")
-	}
 	registry := prometheus.NewRegistry()
 	i.meter = session.NewMetrics(registry)
 	var err error
@@ -127,6 +124,9 @@ func (i *Issuer) assemble() {
 		Login: session.LoginLimits{
 			LockThreshold: cfg.LoginLockThreshold, LockWindow: cfg.LoginLockWindow, LockDuration: cfg.LoginLockDuration,
 			IPLimit: cfg.LoginIPLimit, IPWindow: cfg.LoginIPWindow,
+		},
+		Limit: session.Limit{
+			Total: cfg.SessionLimit, PerKind: cfg.SessionLimitPerKind, Refuse: cfg.SessionLimitPolicy == config.Refuse,
 		},
 	})
 }

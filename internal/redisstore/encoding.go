@@ -20,7 +20,7 @@ func encodeSession(s session.Session) ([]any, error) {
 		return nil, err
 	}
 	return []any{
-		"issuer", s.Issuer, "tenant", s.Tenant, "user", s.UserID, "roles", roles,
+		"issuer", s.Issuer, "tenant", s.Tenant, "user", s.UserID, "roles", roles, "scope", s.Scope,
 		"device_id", s.Device.ID, "device_kind", s.Device.Kind, "device_name", s.Device.Name,
 		"ip", s.IP, "user_agent", s.UserAgent,
 	}, nil
@@ -67,7 +67,7 @@ func (d *decoder) session(id string, pairs []string) session.Session {
 		f[pairs[i]] = pairs[i+1]
 	}
 	s := session.Session{
-		ID: id, Issuer: f["issuer"], Tenant: f["tenant"], UserID: f["user"],
+		ID: id, Issuer: f["issuer"], Tenant: f["tenant"], UserID: f["user"], Scope: f["scope"],
 		Device: session.Device{ID: f["device_id"], Kind: f["device_kind"], Name: f["device_name"]},
 		IP:     f["ip"], UserAgent: f["user_agent"],
 		CreatedAt: d.millis([]string{f["created"]}, 0),

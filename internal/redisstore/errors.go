@@ -27,6 +27,8 @@ func outcome(op, word string) error {
 		return session.ErrRefreshInvalid
 	case "REUSED":
 		return session.ErrRefreshReused
+	case "LIMIT":
+		return session.ErrSessionLimit
 	case "NOTFOUND":
 		return session.ErrNotFound
 	case "LOST":

@@ -11,6 +11,8 @@ var (
 	preludeSource string
 	//go:embed lua/create.lua
 	createSource string
+	//go:embed lua/limit.lua
+	limitSource string
 	//go:embed lua/rotate.lua
 	rotateSource string
 	//go:embed lua/get.lua
@@ -40,7 +42,7 @@ type scripts struct {
 
 func newScripts() scripts {
 	return scripts{
-		create: script(createSource),
+		create: script(takeSource + limitSource + createSource),
 		rotate: script(rotateSource),
 		get:    script(getSource),
 		list:   script(listSource),

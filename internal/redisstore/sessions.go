@@ -5,37 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"time"
 
-	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/session"
 )
 
 // maxListed bounds what one List holds the server up for.
 const maxListed = 1000
-
-// Create implements session.Store.
-func (s *Store) Create(ctx context.Context, n session.Session, r session.Refresh, idle, lifetime time.Duration) (session.Session, session.Stamp, error) {
-	revocation := events.Key(events.ScopeSession, n.Issuer, n.ID)
-	index := indexName(n.Tenant, n.UserID)
-	fields, err := encodeSession(n)
-	if err != nil {
-		return session.Session{}, session.Stamp{}, err
-	}
-	args := append([]any{idle.Milliseconds(), lifetime.Milliseconds(), n.ID}, fields...)
-	args = append(args, "family", hex.EncodeToString(r.Family[:]), "current", hex.EncodeToString(r.Current[:]),
-		"index", index, "revocation", revocation)
-	answer, err := s.run(ctx, "create session", s.scripts.create, []string{
-		s.keys.stamp(), s.keys.vouch(), s.keys.session(n.ID), s.keys.index(index), s.keys.revocation(revocation),
-	}, args...)
-	if err != nil {
-		return session.Session{}, session.Stamp{}, err
-	}
-	d := decoder{}
-	now, stamp, end := d.millis(answer, 0), d.number(answer, 1), d.millis(answer, 2)
-	n.CreatedAt, n.LastSeen, n.ExpiresAt = now, now, end
-	return n, session.Stamp{Now: now, Millis: stamp}, d.err
-}
 
 // Rotate implements session.Store.
 func (s *Store) Rotate(ctx context.Context, r session.Rotation) (session.Rotated, error) {

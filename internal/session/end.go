@@ -30,7 +30,7 @@ func (s *Service) refused(ctx context.Context, presented refreshToken, ip string
 		Kind: EventReuse, At: time.Now(), Tenant: of.Tenant, UserID: of.UserID, SessionID: id,
 		Device: of.Device, IP: clip(ip, maxIP), UserAgent: of.UserAgent, Reason: "refresh_reuse",
 	})
-	if _, endErr := s.Revoker.Revoke(ctx, events.ScopeSession, id, "refresh_reuse", "curfew"); endErr != nil {
+	if _, endErr := s.Revoker.Revoke(ctx, events.ScopeSession, id, "refresh_reuse", actorSelf); endErr != nil {
 		return fmt.Errorf("session: end after reuse: %w", endErr) // not ended, so not claimed
 	}
 	return err

@@ -92,17 +92,30 @@ func (b *bench) login(t *testing.T, username string) session.Grant {
 type storeRevoker struct {
 	store *redisstore.Store
 	err   error
+
+	mu        sync.Mutex
+	completed []events.Revocation
 }
 
 func (r *storeRevoker) Revoke(ctx context.Context, scope events.Scope, subject, reason, actor string) (session.Receipt, error) {
 	if r.err != nil {
 		return session.Receipt{}, r.err
 	}
-	rev, err := r.store.Revoke(ctx, events.Revocation{
+	rev, err := r.store.Revoke(ctx, r.Draft(scope, subject, reason, actor))
+	return session.Receipt{RevocationID: rev.ID, Scope: scope, Subject: subject}, err
+}
+
+func (r *storeRevoker) Draft(scope events.Scope, subject, reason, actor string) events.Revocation {
+	return events.Revocation{
 		ID: uuid.NewString(), Scope: scope, Issuer: issuer, Subject: subject,
 		TTLMillis: time.Hour.Milliseconds(), Reason: reason, Actor: actor,
-	})
-	return session.Receipt{RevocationID: rev.ID, Scope: scope, Subject: subject}, err
+	}
+}
+
+func (r *storeRevoker) Complete(_ context.Context, filed []events.Revocation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.completed = append(r.completed, filed...)
 }
 
 func (r *storeRevoker) reasons(t *testing.T) (out []string) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // Credentials are what somebody signs in with.
@@ -21,7 +19,7 @@ func (c Credentials) oversized() bool {
 }
 
 // Login authenticates a user and opens a session. Errors:
-// ErrInvalidCredentials, ErrBadDevice, a Delay, ErrUnavailable.
+// ErrInvalidCredentials, ErrBadDevice, ErrSessionLimit, a Delay, ErrUnavailable.
 func (s *Service) Login(ctx context.Context, c Credentials) (Grant, error) {
 	if err := c.Device.check(); err != nil {
 		return Grant{}, err
@@ -31,7 +29,10 @@ func (s *Service) Login(ctx context.Context, c Credentials) (Grant, error) {
 		s.loginFailed(c, err)
 		return Grant{}, err
 	}
-	return s.open(ctx, user, c)
+	return s.open(ctx, Session{
+		Tenant: user.Tenant, UserID: user.ID, Roles: user.Roles,
+		Device: c.Device, IP: c.IP, UserAgent: c.UserAgent,
+	})
 }
 
 // authenticate refuses what no account can have without counting or hashing:
@@ -43,22 +44,6 @@ func (s *Service) authenticate(ctx context.Context, c Credentials) (User, error)
 	return s.admitted(ctx, c, func() (User, error) {
 		return s.Users.Authenticate(ctx, c)
 	})
-}
-
-func (s *Service) open(ctx context.Context, user User, c Credentials) (Grant, error) {
-	first := newRefreshToken(uuid.New())
-	opened, stamp, err := s.Store.Create(ctx, Session{
-		ID: first.session.String(), Issuer: s.config.Issuer, Tenant: user.Tenant, UserID: user.ID, Roles: user.Roles,
-		Device: c.Device, IP: clip(c.IP, maxIP), UserAgent: clip(c.UserAgent, maxUserAgent),
-	}, Refresh{Family: first.familyHash(), Current: first.secretHash()}, s.config.RefreshTTL, s.config.SessionMax)
-	if err != nil {
-		return Grant{}, err
-	}
-	grant, err := s.grant(opened, stamp, first, stamp.Now.Add(min(s.config.RefreshTTL, s.config.SessionMax)))
-	if err == nil {
-		s.record(EventLogin, opened, stamp.Now, c.IP)
-	}
-	return grant, err
 }
 
 // loginFailed counts every failure. Only wrong credentials go into the trail:

@@ -32,6 +32,7 @@ type Config struct {
 	SessionMax time.Duration // absolute
 	Grace      time.Duration // for retries of a refresh
 	Login      LoginLimits
+	Limit      Limit
 }
 
 // Parts are what a Service works with. All are required, except Attempts when
@@ -109,7 +110,7 @@ func (s *Service) grant(of Session, stamp Stamp, refresh refreshToken, refreshEn
 	access, err := s.Minter.Mint(token.Claims{
 		Issuer: of.Issuer, Subject: of.UserID, ClientID: s.config.ClientID, ID: uuid.NewString(),
 		SessionID: of.ID, Tenant: of.Tenant, Device: of.Device.ID, Region: s.config.Region,
-		Audience: s.config.Audience, Roles: of.Roles,
+		Audience: s.config.Audience, Roles: of.Roles, Scope: of.Scope,
 		IssuedAt: stamp.Now, ExpiresAt: expires, IssuedAtMillis: stamp.Millis,
 	})
 	if err != nil {

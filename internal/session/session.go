@@ -21,6 +21,9 @@ var (
 	ErrRefreshReused = errors.New("session: refresh token reused")
 	// ErrEnded: the session has expired or was ended.
 	ErrEnded = errors.New("session: ended")
+	// ErrSessionLimit: the user has as many sessions as allowed, and older
+	// ones do not give way. Nothing was opened.
+	ErrSessionLimit = errors.New("session: too many sessions")
 	// ErrNotFound: no such session, or not the caller's.
 	ErrNotFound = errors.New("session: not found")
 	// ErrBadDevice: the client describes its device in a way that a session
@@ -45,6 +48,7 @@ type Session struct {
 	Tenant    string
 	UserID    string
 	Roles     []string
+	Scope     string // what its tokens are good for, separated by spaces (RFC 9068)
 	Device    Device
 	IP        string
 	UserAgent string
@@ -97,9 +101,12 @@ type Rotated struct {
 // called concurrently. A store that has lost data and has not been refilled
 // MUST answer ErrUnavailable rather than act on what is left.
 type Store interface {
-	// Create opens the session: CreatedAt, ExpiresAt (now + lifetime) and
-	// LastSeen are set from the store's clock.
-	Create(ctx context.Context, s Session, r Refresh, idle, lifetime time.Duration) (Session, Stamp, error)
+	// Create opens a session, and in the same step ends those that have to go
+	// for it, like a revocation that was filed and not published yet: no
+	// moment sees more sessions than the limit. CreatedAt, ExpiresAt (now +
+	// lifetime) and LastSeen are set from the store's clock. Error:
+	// ErrSessionLimit.
+	Create(ctx context.Context, o Opening) (Opened, error)
 	// Rotate exchanges a refresh secret. Errors: ErrRefreshInvalid when the
 	// family does not match (nothing changes), ErrRefreshReused when it does
 	// but the secret is neither current nor in grace (nothing changes either:
@@ -121,6 +128,12 @@ type Revoker interface {
 	// Revoke commits the revocation; see package commit for what the
 	// returned receipt promises. An error means that nothing is claimed.
 	Revoke(ctx context.Context, scope events.Scope, subject, reason, actor string) (Receipt, error)
+	// Draft returns a revocation that nobody holds yet.
+	Draft(scope events.Scope, subject, reason, actor string) events.Revocation
+	// Complete takes revocations to the log that the store has filed. What
+	// it cannot complete stays pending, and others will. It does not end
+	// with ctx.
+	Complete(ctx context.Context, filed []events.Revocation)
 }
 
 // A Receipt says how far a revocation has got.

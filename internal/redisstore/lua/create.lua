@@ -1,23 +1,50 @@
--- KEYS: stamp, vouch, session, user index, revocation of the session
--- ARGV: idle ms, lifetime ms, sid, then field and value, field and value, ...
--- Answer: OK, now, stamp, absolute end
+-- Opens a session, and ends those that have to go for it.
+-- KEYS: stamp, vouch, session, user index, revocation of the session, index of
+--   revocations, outbox
+-- ARGV: prefixes of revocations, sessions and user indexes; idle ms, lifetime
+--   ms, sid; limit, limit per kind, 1 to refuse; the JSON of a revocation in
+--   three pieces between which an evicted sid goes, its ttl ms; then field and
+--   value, field and value, ...
+-- Answer: OK, now, stamp, absolute end, end unless refreshed, incarnation, then
+--   per evicted session: sid, device's id, kind and name, IP
 if not vouched(KEYS[2]) then return {'UNVOUCHED'} end
 if redis.call('EXISTS', KEYS[5]) == 1 then return {'ENDED'} end
 if redis.call('EXISTS', KEYS[3]) == 1 then return {'TAKEN'} end
 
-local now = clock()
-local stamp = stamp_at_least(KEYS[1], now)
-local absolute = now + tonumber(ARGV[2])
-local expires = math.min(now + tonumber(ARGV[1]), absolute)
+local fields = {}
+for i = 14, #ARGV, 2 do fields[ARGV[i]] = ARGV[i + 1] end
+local limit, per_kind, sessions = tonumber(ARGV[7]), tonumber(ARGV[8]), {}
+if limit + per_kind > 0 then
+  sessions = sessions_of(KEYS[4], ARGV[2], fields.issuer)
+  local surplus = make_room(sessions, per_kind, kind_of(fields.device_kind)) + make_room(sessions, limit)
+  if surplus > 0 and ARGV[9] == '1' then return {'LIMIT'} end
+end
 
-redis.call('HSET', KEYS[3], unpack(ARGV, 4))
+local now, origin = clock(), incarnation()
+local stamp = text(stamp_at_least(KEYS[1], now))
+local absolute = now + tonumber(ARGV[5])
+local expires = text(math.min(now + tonumber(ARGV[4]), absolute))
+local answer = {'OK', text(now), stamp, text(absolute), expires, origin}
+
+local place = {ARGV[1], KEYS[6], ARGV[2], ARGV[3]}
+for _, s in ipairs(sessions) do
+  if s.goes then
+    local tail = ' ' .. ARGV[10] .. s.sid .. ARGV[11] .. s.sid .. ARGV[12]
+    local entry = stamp .. ' ' .. origin .. tail
+    take(place, now, entry, tail, ARGV[13], s.member, s.sid)
+    redis.call('HSET', KEYS[7], s.sid, entry)
+    for _, v in ipairs(s.says) do answer[#answer + 1] = v end
+  end
+end
+
+redis.call('HSET', KEYS[3], unpack(ARGV, 14))
 redis.call('HSET', KEYS[3], 'created', text(now), 'seen', text(now), 'rotated', text(now),
-  'absolute', text(absolute), 'expires', text(expires))
-redis.call('PEXPIREAT', KEYS[3], text(expires))
+  'absolute', text(absolute), 'expires', expires)
+redis.call('PEXPIREAT', KEYS[3], expires)
 
 -- The index outlives every session in it; List drops what has expired.
-redis.call('ZADD', KEYS[4], text(now), ARGV[3])
+redis.call('ZADD', KEYS[4], text(now), ARGV[6])
 if redis.call('PTTL', KEYS[4]) < absolute - now then
   redis.call('PEXPIREAT', KEYS[4], text(absolute))
 end
-return {'OK', text(now), text(stamp), text(absolute)}
+return answer

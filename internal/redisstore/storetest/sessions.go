@@ -29,9 +29,11 @@ func sessionTests() []test {
 }
 
 func keepsSession(t *testing.T, r *room) {
-	s, stamp, err := r.store.Create(t.Context(), newSession("acme", "u1"), firstRefresh(), hour, 2*hour)
+	opened, err := r.store.Create(t.Context(), opening(newSession("acme", "u1"), hour, 2*hour))
 	must(t, err)
-	equal(t, "created", s.CreatedAt, stamp.Now)
+	s := opened.Session
+	equal(t, "created", s.CreatedAt, opened.Stamp.Now)
+	equal(t, "end unless refreshed", opened.RefreshExpiresAt, s.CreatedAt.Add(hour))
 	equal(t, "absolute lifetime", s.ExpiresAt.Sub(s.CreatedAt), 2*hour)
 	got, err := r.store.Get(t.Context(), s.ID)
 	must(t, err)
@@ -51,7 +53,7 @@ func refusesSameID(t *testing.T, r *room) {
 	s := r.login(t, "acme", "u1", hour, hour)
 	other := newSession("acme", "u2")
 	other.ID = s.ID
-	if _, _, err := r.store.Create(t.Context(), other, firstRefresh(), hour, hour); err == nil {
+	if _, err := r.store.Create(t.Context(), opening(other, hour, hour)); err == nil {
 		t.Fatal("a second session took the id")
 	}
 	got, err := r.store.Get(t.Context(), s.ID)
@@ -203,7 +205,7 @@ func revokedIsNotCreated(t *testing.T, r *room) {
 	s := newSession("acme", "u1")
 	_, err := r.store.Revoke(t.Context(), revocation(events.ScopeSession, s.ID, hour))
 	must(t, err)
-	_, _, err = r.store.Create(t.Context(), s, firstRefresh(), hour, hour)
+	_, err = r.store.Create(t.Context(), opening(s, hour, hour))
 	wantError(t, "create", err, session.ErrEnded)
 }
 
@@ -211,8 +213,9 @@ func stampsNeverDecrease(t *testing.T, r *room) {
 	ahead := revocation(events.ScopeToken, "seen", hour)
 	ahead.Stamp = time.Now().Add(hour).UnixMilli()
 	must(t, r.store.Apply(t.Context(), []events.Revocation{ahead}))
-	_, stamp, err := r.store.Create(t.Context(), newSession("acme", "u1"), firstRefresh(), hour, hour)
+	opened, err := r.store.Create(t.Context(), opening(newSession("acme", "u1"), hour, hour))
 	must(t, err)
+	stamp := opened.Stamp
 	equal(t, "stamp of a login after the stamp ran ahead", stamp.Millis, ahead.Stamp)
 	if d := time.Until(stamp.Now); d > hour/2 {
 		t.Fatalf("the clock followed the stamp: %v ahead", d)

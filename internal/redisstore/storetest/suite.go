@@ -21,7 +21,7 @@ const (
 // Run runs every test. open returns a client of the server under test; each
 // test keeps to a region of its own, but several wipe the server.
 func Run(t *testing.T, open func(t *testing.T) redis.UniversalClient) {
-	for _, group := range [][]test{sessionTests(), refreshTests(), revocationTests(), logTests(), vouchTests(), attemptTests(), liveTests()} {
+	for _, group := range [][]test{sessionTests(), limitTests(), refreshTests(), revocationTests(), logTests(), vouchTests(), attemptTests(), liveTests()} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) { c.run(t, newRoom(t, open(t))) })
 		}
@@ -61,19 +61,24 @@ func (r *room) refill(t *testing.T) {
 // login creates a session whose family and secret are sum(1) and sum(2).
 func (r *room) login(t *testing.T, tenant, user string, idle, lifetime time.Duration) session.Session {
 	t.Helper()
-	s, _, err := r.store.Create(t.Context(), newSession(tenant, user), firstRefresh(), idle, lifetime)
+	opened, err := r.store.Create(t.Context(), opening(newSession(tenant, user), idle, lifetime))
 	must(t, err)
-	return s
+	return opened.Session
+}
+
+func opening(s session.Session, idle, lifetime time.Duration) session.Opening {
+	return session.Opening{
+		Session: s, Refresh: session.Refresh{Family: sum(1), Current: sum(2)}, Idle: idle, Lifetime: lifetime,
+		Eviction: revocation(events.ScopeSession, "draft", hour),
+	}
 }
 
 func newSession(tenant, user string) session.Session {
 	return session.Session{
-		ID: uuid.NewString(), Issuer: issuer, Tenant: tenant, UserID: user, Roles: []string{"admin", "a\"b"},
+		ID: uuid.NewString(), Issuer: issuer, Tenant: tenant, UserID: user, Roles: []string{"admin", "a\"b"}, Scope: "read write",
 		Device: session.Device{ID: "d1", Kind: "ios", Name: "Ünï\x00code"}, IP: "192.0.2.1", UserAgent: "agent/1",
 	}
 }
-
-func firstRefresh() session.Refresh { return session.Refresh{Family: sum(1), Current: sum(2)} }
 
 func sum(n byte) (h [32]byte) {
 	for i := range h {

@@ -29,7 +29,7 @@ func vouchTests() []test {
 // refuses checks that every method that would conclude something declines.
 func refuses(t *testing.T, r *room, id string) {
 	t.Helper()
-	_, _, err := r.store.Create(t.Context(), newSession("acme", "u2"), firstRefresh(), hour, hour)
+	_, err := r.store.Create(t.Context(), opening(newSession("acme", "u2"), hour, hour))
 	wantError(t, "create", err, session.ErrUnavailable)
 	_, err = r.store.Rotate(t.Context(), rotation(id, 2, 3))
 	wantError(t, "rotate", err, session.ErrUnavailable)

@@ -1,0 +1,30 @@
+package commit
+
+import (
+	"context"
+
+	"github.com/curfew-auth/curfew/internal/crash"
+	"github.com/curfew-auth/curfew/internal/events"
+)
+
+// Complete publishes revocations that the store filed in one step with
+// something else, such as a login that ended older sessions. It takes at most
+// as long as the log may take for one. What it cannot complete is pending,
+// and left to the [Relay]. It is carried through even if ctx ends.
+func (c *Committer) Complete(ctx context.Context, filed []events.Revocation) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logTimeout)
+	defer cancel()
+	for n, r := range filed {
+		c.Saw(r.Stamp)
+		crash.Here("complete-before-log")
+		_, err := c.toLog(ctx, r)
+		crash.Here("complete-before-settle")
+		if err == nil {
+			err = c.settle(ctx, r)
+		}
+		if err != nil {
+			c.slog.Warn("revocations pending", "count", len(filed)-n, "revocation_id", r.ID, "error", err)
+			return
+		}
+	}
+}

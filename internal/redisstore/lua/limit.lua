@@ -1,0 +1,32 @@
+-- No kind is a kind too, or leaving it out would go round a limit.
+local function kind_of(text) return text == '' and 'other' or text end
+
+-- A user's live sessions of one issuer, oldest first. What has expired leaves
+-- the index.
+local function sessions_of(index, prefix, issuer)
+  local found = {}
+  for _, sid in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+    local s = redis.call('HMGET', prefix .. sid,
+      'revocation', 'issuer', 'device_id', 'device_kind', 'device_name', 'ip')
+    if not s[1] then
+      redis.call('ZREM', index, sid)
+    elseif s[2] == issuer then
+      found[#found + 1] = {sid = sid, member = s[1], kind = kind_of(s[4]), says = {sid, s[3], s[4], s[5], s[6]}}
+    end
+  end
+  return found
+end
+
+-- Has the oldest sessions go until one more keeps to the limit, 0 for none.
+-- kind: of those that count, or nothing. Returns how many have to go.
+local function make_room(sessions, limit, kind)
+  local counted, gone = {}, 0
+  for _, s in ipairs(sessions) do
+    if not s.goes and (not kind or s.kind == kind) then counted[#counted + 1] = s end
+  end
+  while limit > 0 and #counted - gone >= limit do
+    gone = gone + 1
+    counted[gone].goes = true
+  end
+  return gone
+end
