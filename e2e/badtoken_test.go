@@ -16,7 +16,7 @@ import (
 // another key is given.
 func (c *cluster) forge(t *testing.T, of grant, keys string, change func(*token.Claims)) string {
 	t.Helper()
-	ring, err := token.OpenKeyring(keys, false)
+	ring, err := token.OpenKeyring(token.KeyringConfig{Dir: keys})
 	testenv.Must(t, err)
 	now := time.Now()
 	claims := token.Claims{
@@ -34,7 +34,7 @@ func (c *cluster) forge(t *testing.T, of grant, keys string, change func(*token.
 func foreignKeys(t *testing.T, kid string) string {
 	t.Helper()
 	dir := t.TempDir()
-	ring, err := token.OpenKeyring(dir, true)
+	ring, err := token.OpenKeyring(token.KeyringConfig{Dir: dir, Create: true})
 	testenv.Must(t, err)
 	testenv.Must(t, os.Rename(filepath.Join(dir, ring.SigningKeyID()+".pem"), filepath.Join(dir, kid+".pem")))
 	return dir
@@ -44,7 +44,7 @@ func foreignKeys(t *testing.T, kid string) string {
 // of theirs. The good session lives on.
 func refuseBadTokens(t *testing.T, c *cluster) {
 	good := c.login(t, c.issuers[0], "alice")
-	ring, err := token.OpenKeyring(c.keysDir(), false)
+	ring, err := token.OpenKeyring(token.KeyringConfig{Dir: c.keysDir()})
 	testenv.Must(t, err)
 	sameKid, otherKid := foreignKeys(t, ring.SigningKeyID()), foreignKeys(t, "foreign")
 	keep := func(*token.Claims) {}

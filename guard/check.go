@@ -49,9 +49,10 @@ func (g *Guard) CheckMode(ctx context.Context, raw string, mode Mode) (Identity,
 	return g.ask(ctx, v)
 }
 
-// verify checks signature and claims, once per token; expiry every time.
+// verify checks signature and claims, once per token and key set; expiry, and
+// that the key was not withdrawn, every time.
 func (g *Guard) verify(ctx context.Context, raw string) (*verified, error) {
-	if v, ok := g.tokens.Get(raw); ok {
+	if v, ok := g.tokens.Get(raw); ok && v.claims.KeyTrusted() {
 		if err := g.verifier.CheckExpiry(&v.claims); err != nil {
 			return nil, refusal(err)
 		}

@@ -24,6 +24,9 @@ type Config struct {
 	Issuer   string // the iss of the tokens
 	Audience string // the aud of the tokens
 	JWKSURL  string // default: below Issuer
+	// HS256Secret is the secret of an issuer that signs with HS256, which is
+	// then trusted besides the keys of JWKSURL. Whoever holds it can sign.
+	HS256Secret string
 
 	// Staleness is the bound B; default 5s. Issuers must use the same.
 	Staleness time.Duration

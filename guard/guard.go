@@ -83,8 +83,12 @@ func (g *Guard) openMemory() (err error) {
 	if g.tokens, err = cache.NewTokens[*verified](cfg.CacheEntries, tokenBytes); err != nil {
 		return err
 	}
+	keys, err := token.WithSecret(g.remote, cfg.HS256Secret)
+	if err != nil {
+		return err
+	}
 	g.verifier, err = token.NewVerifier(token.VerifierConfig{
-		Issuer: cfg.Issuer, Audience: cfg.Audience, Leeway: cfg.Leeway, Keys: g.remote,
+		Issuer: cfg.Issuer, Audience: cfg.Audience, Leeway: cfg.Leeway, Keys: keys,
 	})
 	return err
 }

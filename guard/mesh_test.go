@@ -73,7 +73,7 @@ func newMesh(t *testing.T) *mesh {
 
 func (m *mesh) openKeys() {
 	var err error
-	m.keys, err = token.OpenKeyring(m.t.TempDir(), true)
+	m.keys, err = token.OpenKeyring(token.KeyringConfig{Dir: m.t.TempDir(), Create: true})
 	testenv.Must(m.t, err)
 	m.jwks = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if m.withhold.Load() {

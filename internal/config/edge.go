@@ -23,6 +23,8 @@ type Edge struct {
 	// IdentityHeaders begins the names of the headers that say whose a request is.
 	IdentityHeaders string        `koanf:"identity_headers" default:"X-Curfew-" usage:"how the names of the headers begin that carry the identity onwards"`
 	Leeway          time.Duration `koanf:"leeway" default:"5s" usage:"how far the clocks of issuer and edge may differ"`
+
+	HS256Secret string `koanf:"hs256_secret" secret:"true" usage:"secret of an issuer that signs with HS256; whoever holds it can sign"`
 }
 
 // modes are those of package guard.
@@ -61,6 +63,7 @@ func (c Edge) Validate() error {
 	c.CheckModes.check(&p)
 	within(&p, "cache_entries", c.CacheEntries, 100, 100_000_000)
 	within(&p, "leeway", c.Leeway, 0, 5*time.Minute)
+	checkSecret(&p, c.HS256Secret)
 	return p.err()
 }
 

@@ -8,6 +8,7 @@ import (
 // Issuer is the configuration of the issuer.
 type Issuer struct {
 	Common
+	Keys
 
 	KeysDir    string `koanf:"keys_dir" usage:"directory of the signing keys, one PEM file each"`
 	UsersFile  string `koanf:"users_file" usage:"YAML file with the users who may log in"`
@@ -53,10 +54,11 @@ const (
 // whether the users file and the keys directory exist, but not into them.
 func (c Issuer) Validate() error {
 	var p checks
-	c.check(&p)
+	c.Common.check(&p)
 	p.that("redis_url", c.RedisURL != "" && c.RedisURL != NoRedis,
 		"the issuer keeps its sessions there: set CURFEW_REDIS_URL, e.g. to redis://127.0.0.1:6379/0")
 	c.checkCredentials(&p)
+	c.Keys.check(&p)
 	c.checkSessions(&p)
 	c.checkLogin(&p)
 	within(&p, "nats_replicas", c.NATSReplicas, 1, 5)

@@ -33,6 +33,7 @@ func TestIssuerDefaults(t *testing.T) {
 			Listen: ":8080", NATSURL: "nats://127.0.0.1:4222", RedisURL: "redis://127.0.0.1:6379/0",
 			IssuerURL: "http://localhost:8080", Audience: "curfew", Staleness: 5 * time.Second, LogLevel: "info", Region: "local",
 		},
+		Keys:       config.Keys{KeyAlgorithm: "EdDSA", KeyPublishDelay: time.Minute, KeyRetireMargin: 5 * time.Minute},
 		AdminToken: goodToken, NATSReplicas: 1,
 		AccessTTL: 15 * time.Minute, RefreshTTL: 168 * time.Hour, SessionMax: 720 * time.Hour, RefreshGrace: 10 * time.Second,
 		SessionLimitPolicy: "newest_wins",
@@ -96,10 +97,10 @@ func TestEdgeWithoutRedis(t *testing.T) {
 func TestNamesOfSettings(t *testing.T) {
 	const common = "listen nats_url nats_creds redis_url issuer_url audience staleness log_level region allowed_origins"
 	for cfg, more := range map[any]string{
-		&config.Issuer{}: "keys_dir users_file admin_token nats_replicas access_ttl refresh_ttl session_max refresh_grace session_limit " +
+		&config.Issuer{}: "key_algorithm hs256_secret key_publish_delay key_retire_margin key_rotate_every keys_dir users_file admin_token nats_replicas access_ttl refresh_ttl session_max refresh_grace session_limit " +
 			"session_limit_per_kind session_limit_policy login_lock_threshold login_lock_window login_lock_duration " +
 			"login_ip_limit login_ip_window hash_concurrency hash_memory hash_passes users_file_writable trusted_proxies",
-		&config.Edge{}: "edge_id jwks_url fail_mode check_mode check_modes cache_entries upstream identity_headers leeway",
+		&config.Edge{}: "edge_id jwks_url fail_mode check_mode check_modes cache_entries upstream identity_headers leeway hs256_secret",
 	} {
 		var got []string
 		for _, attr := range config.Redacted(cfg) {

@@ -36,13 +36,17 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	e := &Edge{config: cfg, log: log, modes: newModes(cfg.CheckMode, cfg.CheckModes)}
+	if cfg.HS256Secret != "" {
+		log.Warn("hs256_secret: whoever reads it here can sign tokens for anybody; docs/keys.md says what to use instead")
+	}
 	var err error
 	e.guard, err = guard.New(context.Background(), guard.Config{
 		ID: cfg.EdgeID, Region: cfg.Region,
 		NATSURL: cfg.NATSURL, NATSCreds: cfg.NATSCreds, RedisURL: cfg.RedisURL,
 		Issuer: cfg.IssuerURL, Audience: cfg.Audience, JWKSURL: cfg.JWKSURL,
 		Staleness: cfg.Staleness, Leeway: cfg.Leeway, CacheEntries: cfg.CacheEntries,
-		FailOpen: cfg.FailMode == "allow", Mode: e.modes.strictest,
+		HS256Secret: cfg.HS256Secret,
+		FailOpen:    cfg.FailMode == "allow", Mode: e.modes.strictest,
 		Log: log, Registerer: registry,
 	})
 	if err != nil {

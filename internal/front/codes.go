@@ -101,6 +101,11 @@ func SessionLimit() *Problem {
 	return problem(http.StatusConflict, "session_limit", "The user has too many sessions")
 }
 
+// RotationPending: the newest key does not sign yet.
+func RotationPending() *Problem {
+	return problem(http.StatusConflict, "rotation_pending", "The newest signing key does not sign yet")
+}
+
 // AccountLocked: too many failed logins; retryAfter is what is left of the lock.
 func AccountLocked(retryAfter time.Duration) *Problem {
 	return retryable(http.StatusTooManyRequests, "account_locked", "Too many failed logins", "", retryAfter)

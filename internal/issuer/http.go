@@ -36,6 +36,8 @@ func (i *Issuer) newApp(registry *prometheus.Registry) *fiber.App {
 	admin.Post("/revocations", i.revoke)
 	admin.Get("/users/:id/sessions", i.userSessions)
 	admin.Post("/unlocks", i.unlock)
+	admin.Get("/keys", i.listKeys)
+	admin.Post("/keys/rotate", i.rotateKeys)
 	return app
 }
 
@@ -124,12 +126,6 @@ func (i *Issuer) adminOnly(c *fiber.Ctx) error {
 		return front.Unauthorized()
 	}
 	return c.Next()
-}
-
-func (i *Issuer) jwks(c *fiber.Ctx) error {
-	c.Set(fiber.HeaderContentType, "application/jwk-set+json")
-	c.Set(fiber.HeaderCacheControl, "public, max-age=60")
-	return c.Send(i.keys.JWKS())
 }
 
 // metadata is RFC 8414. It names no endpoint that does not exist.

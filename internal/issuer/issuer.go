@@ -83,7 +83,7 @@ func (i *Issuer) openUsers(registry prometheus.Registerer) (err error) {
 }
 
 func (i *Issuer) openKeys() (err error) {
-	if i.keys, err = token.OpenKeyring(i.config.KeysDir, true); err != nil {
+	if i.keys, err = token.OpenKeyring(keyringConfig(i.config, i.log)); err != nil {
 		return err
 	}
 	i.log.Info("signing keys opened", "dir", i.config.KeysDir, "signing_kid", i.keys.SigningKeyID())
@@ -139,6 +139,7 @@ func (i *Issuer) Run(ctx context.Context, ln net.Listener) error {
 	running.Go(func() { i.keeper.Run(inner) })
 	running.Go(func() { i.trail.Run(inner) })
 	running.Go(func() { i.users.Follow(inner) })
+	running.Go(func() { _ = i.keys.Run(inner) })
 	i.log.Info("issuer listening", "address", ln.Addr().String())
 	err := front.Serve(ctx, i.app, ln, drain)
 	stop() // only after the last request: it may still revoke

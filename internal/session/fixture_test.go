@@ -46,7 +46,7 @@ func newBench(t *testing.T) *bench {
 	refill, err := b.store.BeginRefill(t.Context())
 	must(t, err)
 	must(t, b.store.Vouch(t.Context(), refill, time.Now()))
-	keys, err := token.OpenKeyring(filepath.Join(t.TempDir(), "keys"), true)
+	keys, err := token.OpenKeyring(token.KeyringConfig{Dir: filepath.Join(t.TempDir(), "keys"), Create: true})
 	must(t, err)
 	b.verify, err = token.NewVerifier(token.VerifierConfig{Issuer: issuer, Audience: "api", Keys: keys})
 	must(t, err)

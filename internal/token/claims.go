@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 )
@@ -39,8 +40,14 @@ type Claims struct {
 	IssuedAtMillis int64
 	// KeyID is the kid that the token was verified with. Verify sets it; it
 	// is not part of the claims.
-	KeyID string
+	KeyID     string
+	withdrawn *atomic.Bool // of that key; nil in claims that Verify did not make
 }
+
+// KeyTrusted reports whether the key that these claims were verified with is
+// still published. Whoever keeps verified claims asks at every use, and
+// verifies the token anew when it is not. It costs one atomic load.
+func (c *Claims) KeyTrusted() bool { return c.withdrawn == nil || !c.withdrawn.Load() }
 
 // check holds for every token that is minted or accepted: what the revocation
 // rules need is there, and of a length that a revocation can carry.

@@ -14,12 +14,15 @@
 // alphabet, header, key, signature, and only then are the claims parsed at all.
 //
 // The algorithm follows from the key and never from the token: Ed25519 is
-// EdDSA, P-256 is ES256, RSA of 2048 bits or more is RS256. The token's "alg"
-// has to name the same.
+// EdDSA, P-256 is ES256, RSA of 2048 bits or more is RS256, a shared secret is
+// HS256. The token's "alg" has to name the same.
+//
+// Keys are published first, sign later and are retired last: lifecycle.go has
+// the rules, docs/keys.md the operator's view.
 //
 // Concurrency: Keyring, Verifier and RemoteKeys may be used by any number of
-// goroutines. A Keyring never changes once it is open. RemoteKeys has one
-// fetching goroutine, the caller of Run.
+// goroutines. Each swaps its whole key set at once; a Keyring and RemoteKeys
+// have one goroutine that does so, the caller of Run, besides Rotate.
 //
 // Errors never hold a token, a part of one, or key material.
 package token

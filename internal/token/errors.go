@@ -19,4 +19,8 @@ var (
 	ErrKeysUnavailable = errors.New("token: keys unavailable")
 	// ErrNoKeys: the keys directory holds no key, and none was to be made.
 	ErrNoKeys = errors.New("token: no signing key")
+	// ErrRotationPending: the newest key does not sign yet.
+	ErrRotationPending = errors.New("token: a rotation is pending")
+	// ErrAlgorithm: keys of that algorithm are not made here.
+	ErrAlgorithm = errors.New("token: algorithm")
 )

@@ -28,18 +28,20 @@ func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s
 
 func testKeyring(t testing.TB, keys map[string]crypto.Signer) *Keyring {
 	t.Helper()
-	var pairs []keyPair
-	for _, kid := range slices.Sorted(maps.Keys(keys)) {
+	files := map[string]keyFile{}
+	for i, kid := range slices.Sorted(maps.Keys(keys)) {
 		public, err := NewPublicKey(kid, keys[kid].Public())
 		if err != nil {
 			t.Fatal(err)
 		}
-		pairs = append(pairs, keyPair{public: public, private: keys[kid]})
+		files[kid] = keyFile{key: keyPair{public: public, private: keys[kid], created: time.Unix(int64(i), 0)}}
 	}
-	k, err := newKeyring(pairs)
+	k := &Keyring{}
+	r, err := k.newRing(files, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
+	k.ring.Store(r)
 	return k
 }
 
@@ -133,7 +135,7 @@ func signRaw(t testing.TB, k *Keyring, header, payload string) string {
 
 func signEncoded(t testing.TB, k *Keyring, signed string) string {
 	t.Helper()
-	sig, err := k.signing.public.method.Sign(signed, k.signing.private)
+	sig, err := k.signing().public.method.Sign(signed, k.signing().private)
 	if err != nil {
 		t.Fatal(err)
 	}

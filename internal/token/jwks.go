@@ -27,8 +27,22 @@ func encodeJWKS(keys []PublicKey) ([]byte, error) {
 	return json.Marshal(set)
 }
 
-// A keySet is a parsed JWK Set by kid. It is never changed.
+// A keySet is a parsed JWK Set by kid. It is never changed once it is in use.
 type keySet map[string]PublicKey
+
+// inherit puts the keys of old that s has too into s, so that whoever holds
+// one sees it withdrawn one day, and returns those that s does not have, or
+// has another key for.
+func (s keySet) inherit(old keySet) (withdrawn []PublicKey) {
+	for kid, key := range old {
+		if same, ok := s[kid]; ok && same.equal(key) {
+			s[kid] = key
+		} else {
+			withdrawn = append(withdrawn, key)
+		}
+	}
+	return withdrawn
+}
 
 // parseJWKS reads a JWK Set. Keys that are not for us (RFC 7517 section 5 says
 // to ignore those) are left out and their number returned; a set that is

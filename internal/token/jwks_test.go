@@ -17,7 +17,7 @@ func TestJWKSRoundTrip(t *testing.T) {
 	if err != nil || skipped != 0 || !slices.Equal(slices.Sorted(maps.Keys(set)), []string{"a", "b", "c"}) {
 		t.Fatalf("parseJWKS = %v, %d skipped, %v", set, skipped, err)
 	}
-	for kid, want := range k.public {
+	for kid, want := range k.ring.Load().public {
 		if !want.key.(interface{ Equal(crypto.PublicKey) bool }).Equal(set[kid].key) || set[kid].method != want.method {
 			t.Errorf("key %s did not survive", kid)
 		}

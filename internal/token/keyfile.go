@@ -2,7 +2,6 @@ package token
 
 import (
 	"crypto"
-	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/hex"
@@ -10,21 +9,94 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 )
 
 const (
+	keySuffix = ".pem"
 	// pemType is what PKCS #8 keys are called (RFC 7468 section 10).
 	pemType    = "PRIVATE KEY"
 	maxKeyFile = 64 << 10
-	// kidTime makes kids sort by age, so that a newer key signs.
+	// kidTime is how the kid of a key made here begins: when that was.
 	kidTime = "20060102T150405Z"
 )
 
-// loadKey reads one key file.
+// A keyFile is a key and what its file looked like when it was read.
+type keyFile struct {
+	key     keyPair
+	changed time.Time
+	size    int64
+}
+
+// readKeys reads the key files of dir, by name. Files that have not changed
+// are taken from old; others are noticed at that time. A directory that does
+// not exist has none.
+func readKeys(dir string, old map[string]keyFile, noticed time.Time) (map[string]keyFile, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]keyFile{}
+	for _, e := range entries {
+		kid, isKey := strings.CutSuffix(e.Name(), keySuffix)
+		if !isKey || strings.HasPrefix(kid, ".") {
+			continue
+		}
+		f, err := readKey(filepath.Join(dir, e.Name()), kid, old[e.Name()], noticed)
+		if errors.Is(err, fs.ErrNotExist) && goneFrom(dir, e.Name()) {
+			continue // another issuer just retired it
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name(), err)
+		}
+		files[e.Name()] = f
+	}
+	return files, nil
+}
+
+// goneFrom tells a file that was removed from a link that leads nowhere.
+func goneFrom(dir, name string) bool {
+	_, err := os.Lstat(filepath.Join(dir, name))
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// readKey returns old if the file has not changed.
+func readKey(path, kid string, old keyFile, noticed time.Time) (keyFile, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return keyFile{}, err
+	}
+	if old.size == info.Size() && old.changed.Equal(info.ModTime()) {
+		return old, nil
+	}
+	key, err := loadKey(path, kid)
+	key.noticed = noticed
+	key.created, key.made = keyTime(kid)
+	if !key.made {
+		key.created = info.ModTime().Truncate(time.Second)
+	}
+	return keyFile{key: key, changed: info.ModTime(), size: info.Size()}, err
+}
+
+// keyTime reads the time that newKeyID put into a kid.
+func keyTime(kid string) (time.Time, bool) {
+	stamp, _, ok := strings.Cut(kid, "-")
+	if !ok {
+		return time.Time{}, false
+	}
+	t, err := time.Parse(kidTime, stamp)
+	return t, err == nil
+}
+
+// loadKey reads the key of one file.
 func loadKey(path, kid string) (keyPair, error) {
 	data, err := readKeyFile(path)
 	if err != nil {
@@ -69,22 +141,23 @@ func readKeyFile(path string) ([]byte, error) {
 // createFirstKey makes a key unless somebody else just did. The lock makes
 // "is it still empty" and "put a key there" one step; whoever comes second
 // finds the key of the first.
-func createFirstKey(dir string) ([]keyPair, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+func (k *Keyring) createFirstKey() error {
+	if err := os.MkdirAll(k.cfg.Dir, 0o700); err != nil {
+		return err
 	}
-	unlock, err := lockDir(dir)
+	unlock, err := lockDir(k.cfg.Dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer unlock()
-	if keys, err := loadKeys(dir); err != nil || len(keys) > 0 {
-		return keys, err
+	if files, err := readKeys(k.cfg.Dir, nil, time.Time{}); err != nil || len(files) > 0 {
+		return err
 	}
-	if err := writeNewKey(dir, newKeyID(time.Now())); err != nil {
-		return nil, err
+	private, err := generateKey(k.cfg.Algorithm)
+	if err != nil {
+		return err
 	}
-	return loadKeys(dir)
+	return writeKeyFile(k.cfg.Dir, newKeyID(time.Now()), private)
 }
 
 func newKeyID(now time.Time) string {
@@ -93,12 +166,8 @@ func newKeyID(now time.Time) string {
 	return now.UTC().Format(kidTime) + "-" + hex.EncodeToString(random[:])
 }
 
-// writeNewKey puts a whole key file into dir or nothing: readers do not lock.
-func writeNewKey(dir, kid string) error {
-	_, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		return err
-	}
+// writeKeyFile puts a whole key file into dir or nothing: readers do not lock.
+func writeKeyFile(dir, kid string, private crypto.Signer) error {
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		return err

@@ -32,7 +32,12 @@ func writeFile(t *testing.T, path string, data []byte, mode os.FileMode) {
 
 func openKeyring(t *testing.T, dir string, create bool) *Keyring {
 	t.Helper()
-	k, err := OpenKeyring(dir, create)
+	return openWith(t, KeyringConfig{Dir: dir, Create: create})
+}
+
+func openWith(t *testing.T, cfg KeyringConfig) *Keyring {
+	t.Helper()
+	k, err := OpenKeyring(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,13 +46,13 @@ func openKeyring(t *testing.T, dir string, create bool) *Keyring {
 
 func TestFirstKeyIsMadeOnceAndKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "keys")
-	if _, err := OpenKeyring(dir, false); !errors.Is(err, ErrNoKeys) || !strings.Contains(err.Error(), "openssl genpkey") {
+	if _, err := OpenKeyring(KeyringConfig{Dir: dir}); !errors.Is(err, ErrNoKeys) || !strings.Contains(err.Error(), "openssl genpkey") {
 		t.Fatalf("no keys: %v, want ErrNoKeys and what to do", err)
 	}
 	first := openKeyring(t, dir, true)
 	again := openKeyring(t, dir, true)
-	if first.SigningKeyID() != again.SigningKeyID() || len(again.public) != 1 {
-		t.Fatalf("opened twice: kid %s, then %s of %d", first.SigningKeyID(), again.SigningKeyID(), len(again.public))
+	if first.SigningKeyID() != again.SigningKeyID() || len(again.Keys()) != 1 {
+		t.Fatalf("opened twice: kid %s, then %s of %d", first.SigningKeyID(), again.SigningKeyID(), len(again.Keys()))
 	}
 	if _, err := testVerifier(t, again).Verify(t.Context(), mint(t, first, goodClaims())); err != nil {
 		t.Fatal(err)
@@ -71,7 +76,7 @@ func TestConcurrentCreationAgrees(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range kids {
 			wg.Go(func() {
-				if k, err := OpenKeyring(dir, true); err != nil {
+				if k, err := OpenKeyring(KeyringConfig{Dir: dir, Create: true}); err != nil {
 					t.Error(err)
 				} else {
 					kids[i] = k.SigningKeyID()
@@ -125,18 +130,24 @@ func wantOneKid(t *testing.T, dir string, kids []string) {
 	}
 }
 
-func TestLastKidSignsAndAllVerify(t *testing.T) {
+func TestNewestKeySignsAndAllVerify(t *testing.T) {
 	dir := t.TempDir()
 	writeKey(t, dir, "2025", edKey(t), 0o600)
 	old := mint(t, openKeyring(t, dir, false), goodClaims())
 	writeKey(t, dir, "2026", ecKey(t, elliptic.P256()), 0o440)
 	writeKey(t, dir, "2024", rsaKey(t, 2048), 0o400)
+	for kid, age := range map[string]time.Duration{"2024": 3 * time.Hour, "2025": 2 * time.Hour, "2026": time.Hour} {
+		changed := time.Now().Add(-age)
+		if err := os.Chtimes(filepath.Join(dir, kid+".pem"), changed, changed); err != nil {
+			t.Fatal(err)
+		}
+	}
 	writeFile(t, filepath.Join(dir, ".hidden.pem"), []byte("x"), 0o644)
 	writeFile(t, filepath.Join(dir, "README"), []byte("x"), 0o644)
 
 	k := openKeyring(t, dir, true)
-	if k.SigningKeyID() != "2026" || len(k.public) != 3 {
-		t.Fatalf("signs with %s, %d keys; want 2026 of 3", k.SigningKeyID(), len(k.public))
+	if k.SigningKeyID() != "2026" || len(k.Keys()) != 3 {
+		t.Fatalf("signs with %s, %d keys; want 2026 of 3", k.SigningKeyID(), len(k.Keys()))
 	}
 	c, err := testVerifier(t, k).Verify(t.Context(), old)
 	if err != nil || c.KeyID != "2025" {
@@ -162,7 +173,7 @@ func TestUnusableKeysAreErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			tc.write(dir)
-			if _, err := OpenKeyring(dir, true); err == nil || !strings.Contains(err.Error(), tc.want) {
+			if _, err := OpenKeyring(KeyringConfig{Dir: dir, Create: true}); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Fatalf("OpenKeyring: %v, want an error with %q", err, tc.want)
 			}
 		})

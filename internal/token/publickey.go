@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -34,6 +35,9 @@ type PublicKey struct {
 	id     string
 	key    crypto.PublicKey
 	method jwt.SigningMethod
+	// withdrawn is set once the issuer no longer publishes the key. It is
+	// shared by all copies.
+	withdrawn *atomic.Bool
 }
 
 // NewPublicKey binds a key to its id and algorithm.
@@ -45,7 +49,7 @@ func NewPublicKey(kid string, key crypto.PublicKey) (PublicKey, error) {
 	if err != nil {
 		return PublicKey{}, err
 	}
-	return PublicKey{id: kid, key: key, method: method}, nil
+	return PublicKey{id: kid, key: key, method: method, withdrawn: new(atomic.Bool)}, nil
 }
 
 // ID is the kid.
@@ -53,6 +57,11 @@ func (k PublicKey) ID() string { return k.id }
 
 // Algorithm is the JOSE name of the key's algorithm (RFC 7518, RFC 8037).
 func (k PublicKey) Algorithm() string { return k.method.Alg() }
+
+func (k PublicKey) equal(other PublicKey) bool {
+	key, ok := k.key.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && k.id == other.id && key.Equal(other.key)
+}
 
 func (k PublicKey) verify(signed string, signature []byte) error {
 	return k.method.Verify(signed, signature, k.key)

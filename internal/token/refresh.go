@@ -26,6 +26,7 @@ func (r *RemoteKeys) Run(ctx context.Context) error {
 	for {
 		rd := r.begin()
 		rd.err = r.fetch(ctx)
+		r.remember(rd)
 		close(rd.done)
 		pause := refreshEvery
 		if rd.err == nil {
@@ -38,6 +39,16 @@ func (r *RemoteKeys) Run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// remember keeps the kids that a good fetch did not bring.
+func (r *RemoteKeys) remember(rd *round) {
+	if rd.err != nil || len(rd.kids) == 0 {
+		return
+	}
+	set := *r.set.Load()
+	maps.DeleteFunc(rd.kids, func(kid string, _ struct{}) bool { _, ok := set[kid]; return ok })
+	r.absent.Store(&absent{kids: rd.kids, until: time.Now().Add(unknownFor)})
 }
 
 // rest returns when the pause is over, or earlier when somebody asks. With a
@@ -81,9 +92,17 @@ func (r *RemoteKeys) fetch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	old := r.set.Swap(&set)
+	old := keySet{}
+	if p := r.set.Load(); p != nil {
+		old = *p
+	}
+	withdrawn := set.inherit(old)
+	r.set.Store(&set)
+	for _, key := range withdrawn {
+		key.withdrawn.Store(true)
+	}
 	kids := slices.Sorted(maps.Keys(set))
-	if old == nil || !slices.Equal(kids, slices.Sorted(maps.Keys(*old))) {
+	if len(withdrawn) > 0 || !slices.Equal(kids, slices.Sorted(maps.Keys(old))) {
 		r.log.InfoContext(ctx, "signing keys loaded", "kids", kids, "skipped", skipped)
 	}
 	return nil

@@ -6,21 +6,28 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
 const (
-	refreshEvery = 5 * time.Minute
+	// refreshEvery is below the time for which issuers publish a new key
+	// before it signs, so that a rotation costs no request anything; and it is
+	// how long a key is trusted after the issuer has withdrawn it.
+	refreshEvery = 30 * time.Second
 	// fetchGap is the least time between two fetches that unknown kids
-	// cause: a flood of them costs the issuer one small request a second.
-	fetchGap = time.Second
+	// cause: a flood of them costs the issuer a small request every 2 s.
+	fetchGap = 2 * time.Second
+	// unknownFor is for how long a kid that a fetch did not bring is refused
+	// without asking again.
+	unknownFor = 3 * time.Second
 	// retryMin and retryMax bound the pause after a failed fetch.
 	retryMin = 100 * time.Millisecond
 	retryMax = 5 * time.Second
-	// askWait is the longest that Key waits.
-	askWait = 2 * time.Second
+	// askWait is the longest that Key waits: for the gap, and a fetch.
+	askWait = 3 * time.Second
 	// maxAsking bounds the callers that wait for one fetch.
 	maxAsking = 1024
 )
@@ -32,6 +39,7 @@ type RemoteKeys struct {
 	client *http.Client
 	log    *slog.Logger
 	set    atomic.Pointer[keySet] // nil until the first set is loaded
+	absent atomic.Pointer[absent] // nil until the first fetch
 	wake   chan struct{}          // holds one value when next has callers
 
 	mu   sync.Mutex
@@ -41,12 +49,22 @@ type RemoteKeys struct {
 // A round is one fetch, shared by all callers that asked before it began: what
 // it brings is newer than their questions.
 type round struct {
-	asking int // guarded by RemoteKeys.mu
+	asking int                 // guarded by RemoteKeys.mu
+	kids   map[string]struct{} // asked for; guarded by RemoteKeys.mu until begin
 	done   chan struct{}
 	err    error // set before done is closed
 }
 
-func newRound() *round { return &round{done: make(chan struct{})} }
+func newRound() *round {
+	return &round{done: make(chan struct{}), kids: map[string]struct{}{}}
+}
+
+// absent are the kids that the last fetch was asked for and did not bring. It
+// is never changed, and has at most maxAsking.
+type absent struct {
+	kids  map[string]struct{}
+	until time.Time
+}
 
 // NewRemoteKeys reads url with the client, http.DefaultClient when nil.
 func NewRemoteKeys(url string, client *http.Client, log *slog.Logger) *RemoteKeys {
@@ -60,9 +78,10 @@ func NewRemoteKeys(url string, client *http.Client, log *slog.Logger) *RemoteKey
 func (r *RemoteKeys) Ready() bool { return r.set.Load() != nil }
 
 // Key implements KeySource. A known kid costs a map lookup. An unknown one
-// waits, at most two seconds, for a fetch that begins after the question, so
-// a key is found as soon as the issuer publishes it. Before the first set is
-// loaded it does not wait: Run is retrying anyway.
+// waits, at most three seconds, for a fetch that begins after the question, so
+// a key is found as soon as the issuer publishes it; if it does not, the same
+// kid is refused at once for the next three seconds. Before the first set is
+// loaded nobody waits: Run is retrying anyway.
 func (r *RemoteKeys) Key(ctx context.Context, kid string) (PublicKey, error) {
 	if key, ok := r.lookup(kid); ok {
 		return key, nil
@@ -70,7 +89,10 @@ func (r *RemoteKeys) Key(ctx context.Context, kid string) (PublicKey, error) {
 	if !r.Ready() {
 		return PublicKey{}, fmt.Errorf("%w: none loaded yet", ErrKeysUnavailable)
 	}
-	if err := r.ask(ctx); err != nil {
+	if r.isAbsent(kid) {
+		return PublicKey{}, fmt.Errorf("%w: unknown key", ErrInvalid)
+	}
+	if err := r.ask(ctx, kid); err != nil {
 		return PublicKey{}, fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
 	}
 	if key, ok := r.lookup(kid); ok {
@@ -88,10 +110,19 @@ func (r *RemoteKeys) lookup(kid string) (PublicKey, bool) {
 	return key, ok
 }
 
+func (r *RemoteKeys) isAbsent(kid string) bool {
+	a := r.absent.Load()
+	if a == nil || !time.Now().Before(a.until) {
+		return false
+	}
+	_, ok := a.kids[kid]
+	return ok
+}
+
 // ask waits for the next fetch to begin and end. nil means that the set is
 // now as the issuer had it after ask was called.
-func (r *RemoteKeys) ask(ctx context.Context) error {
-	rd, err := r.join()
+func (r *RemoteKeys) ask(ctx context.Context, kid string) error {
+	rd, err := r.join(kid)
 	if err != nil {
 		return err
 	}
@@ -105,13 +136,14 @@ func (r *RemoteKeys) ask(ctx context.Context) error {
 	}
 }
 
-func (r *RemoteKeys) join() (*round, error) {
+func (r *RemoteKeys) join(kid string) (*round, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.next.asking == maxAsking {
 		return nil, errors.New("too many tokens with unknown keys")
 	}
 	r.next.asking++
+	r.next.kids[strings.Clone(kid)] = struct{}{}
 	select {
 	case r.wake <- struct{}{}:
 	default:

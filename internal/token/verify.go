@@ -58,16 +58,16 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
 	if key.verify(p.signed, p.signature) != nil {
 		return Claims{}, fmt.Errorf("%w: wrong signature", ErrInvalid)
 	}
-	return v.readClaims(p.payload, key.ID())
+	return v.readClaims(p.payload, key)
 }
 
-func (v *Verifier) readClaims(payload, kid string) (Claims, error) {
+func (v *Verifier) readClaims(payload string, key PublicKey) (Claims, error) {
 	var w wireClaims
 	if err := decodeObject(payload, w.field); err != nil {
 		return Claims{}, err
 	}
 	c := w.claims()
-	c.KeyID = kid
+	c.KeyID, c.withdrawn = key.id, key.withdrawn
 	if err := v.accept(&c, dateOf(w.NotBefore)); err != nil {
 		return Claims{}, err
 	}

@@ -24,6 +24,7 @@ func TestMintedTokenVerifies(t *testing.T) {
 			got, err := testVerifier(t, k).Verify(t.Context(), raw)
 			want := goodClaims()
 			want.KeyID = "k-1"
+			got.withdrawn = nil
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Fatalf("Verify = %+v, %v; want %+v", got, err, want)
 			}
