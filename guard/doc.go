@@ -12,6 +12,9 @@
 // an affected token in a request that begins later than B. See
 // docs/consistency.md for the argument, and chaos for the proof.
 //
+// [Middleware] does all of it for handlers of net/http; [Guard.CheckLive] is for
+// connections that last.
+//
 // A Guard supervises itself: every loop retries with backoff, and it leaves the
 // fallback by itself once the fault is gone. All methods may be called
 // concurrently.

@@ -39,6 +39,7 @@ type Guard struct {
 	follower *events.Follower
 	sync     *events.Sync
 	metrics  *metrics
+	watches  *watches
 
 	nc  *nats.Conn
 	rdb redis.UniversalClient
@@ -57,7 +58,7 @@ func New(ctx context.Context, cfg Config) (*Guard, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	g := &Guard{config: cfg, keys: cache.NewKeys(), remote: token.NewRemoteKeys(cfg.JWKSURL, nil, cfg.Log)}
+	g := &Guard{config: cfg, watches: newWatches(), keys: cache.NewKeys(), remote: token.NewRemoteKeys(cfg.JWKSURL, nil, cfg.Log)}
 	g.store.Store(storeDown)
 	if err := errors.Join(g.openMemory(), g.openServers()); err != nil {
 		g.closeServers()
@@ -67,7 +68,7 @@ func New(ctx context.Context, cfg Config) (*Guard, error) {
 	ctx, g.stop = context.WithCancel(ctx)
 	for _, loop := range []func(context.Context){
 		func(ctx context.Context) { _ = g.remote.Run(ctx) },
-		g.follower.Run, g.sync.Run, g.sweep, g.watch,
+		g.follower.Run, g.sync.Run, g.sweep, g.watch, g.recheckAll,
 	} {
 		g.running.Go(func() { loop(ctx) })
 	}
@@ -170,6 +171,7 @@ func (g *Guard) applyRevocation(m events.Message) {
 		return
 	}
 	g.hold(r)
+	g.wakeLive(r)
 }
 
 func (g *Guard) sweep(ctx context.Context) {

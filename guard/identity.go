@@ -10,6 +10,7 @@ import (
 
 // Why a token was refused. The text of an error never holds any of the token.
 var (
+	ErrMissing   = errors.New("guard: no token")
 	ErrMalformed = errors.New("guard: token malformed")
 	ErrInvalid   = errors.New("guard: token invalid")
 	ErrExpired   = errors.New("guard: token expired")
@@ -20,6 +21,8 @@ var (
 	// ErrUnknown: whether the token is good cannot be known now. It may be;
 	// the client should retry.
 	ErrUnknown = errors.New("guard: freshness unknown")
+	// ErrForbidden: the token is good but does not allow this.
+	ErrForbidden = errors.New("guard: forbidden")
 )
 
 // An Identity is who a good token speaks for. It is shared between requests:

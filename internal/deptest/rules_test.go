@@ -28,6 +28,8 @@ var allowed = map[string][]string{
 	// The decision, which others build into their programs.
 	"guard": {"internal/cache", "internal/events", "internal/redisstore", "internal/token"},
 
+	"guard/fiberguard": {"guard", "internal/front"},
+
 	// The services, and what runs them.
 	"internal/edge": {"guard", "internal/config", "internal/front"},
 	"internal/issuer": {

@@ -56,6 +56,9 @@ type Cluster struct {
 	EdgeURLs   []string
 	AdminToken string
 	Users      []User
+	// NATSURL and RedisURL are for a guard beside the edges. Both hold
+	// credentials.
+	NATSURL, RedisURL string
 
 	nats    *embedded.NATS
 	store   *embedded.Store
@@ -92,6 +95,7 @@ func (c *Cluster) start(ctx context.Context, o Options) (err error) {
 	if c.store, err = embedded.StartStore(); err != nil {
 		return err
 	}
+	c.NATSURL, c.RedisURL = c.nats.URL(), c.store.URL()
 	listeners, err := listen(ctx, o)
 	if err != nil {
 		return err
@@ -217,5 +221,5 @@ func (c *Cluster) edgeConfig(n int) config.Edge {
 }
 
 func (c *Cluster) common(cfg *config.Common) {
-	cfg.NATSURL, cfg.RedisURL, cfg.IssuerURL = c.nats.URL(), c.store.URL(), c.IssuerURL
+	cfg.NATSURL, cfg.RedisURL, cfg.IssuerURL = c.NATSURL, c.RedisURL, c.IssuerURL
 }
