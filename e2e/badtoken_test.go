@@ -105,7 +105,7 @@ func refuseWrongCarriers(t *testing.T, c *cluster, good grant) {
 		{"header and cookie differ", http.Header{"Authorization": {"Bearer " + good.AccessToken}, "Cookie": {"__Host-curfew-access=other"}}, "token_malformed"},
 		{"the refresh cookie", http.Header{"Cookie": {"__Host-curfew-refresh=" + good.RefreshToken}}, "token_missing"},
 	} {
-		a := c.do(t, call{url: c.edges[1].url + "/v1/whoami", header: r.header})
+		a := c.do(t, call{url: c.edges[0].url + "/v1/whoami", header: r.header})
 		a.mustRefuse(t, unauth, r.code)
 		if got := a.header.Get("WWW-Authenticate"); (got == "Bearer") != (r.code == "token_missing") {
 			t.Errorf("%s: WWW-Authenticate %q", r.name, got)

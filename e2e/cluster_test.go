@@ -30,7 +30,8 @@ type service struct {
 	url, logFile string
 }
 
-// A cluster is what TestCluster looks at. Edge 3 has an upstream.
+// A cluster is what TestCluster looks at. Edge 3 has an upstream; edges 2 and 3
+// renew cookies, at different issuers.
 type cluster struct {
 	*setup
 	nats     *backend.NATS
@@ -50,10 +51,11 @@ func startCluster(t *testing.T) *cluster {
 		c.issuers = append(c.issuers, c.issuer(t, n))
 	}
 	for n := range 3 {
-		var more []string
-		if n == 2 {
-			more = []string{"CURFEW_UPSTREAM=" + c.upstream.URL}
-		}
+		more := [][]string{
+			nil,
+			{"CURFEW_RENEW=true", "CURFEW_RENEW_URL=" + c.issuers[1].url + "/v1/refresh"},
+			{"CURFEW_RENEW=true", "CURFEW_RENEW_HEADER=true", "CURFEW_UPSTREAM=" + c.upstream.URL},
+		}[n]
 		c.edges = append(c.edges, c.edge(t, n, more...))
 	}
 	for _, s := range c.services() {

@@ -25,6 +25,11 @@ type Edge struct {
 	Leeway          time.Duration `koanf:"leeway" default:"5s" usage:"how far the clocks of issuer and edge may differ"`
 
 	HS256Secret string `koanf:"hs256_secret" secret:"true" usage:"secret of an issuer that signs with HS256; whoever holds it can sign"`
+
+	Renew       bool          `koanf:"renew" usage:"renew expired access cookies at the issuer, within the same request"`
+	RenewURL    string        `koanf:"renew_url" usage:"where refresh tokens are exchanged; default: at the issuer"`
+	RenewBefore time.Duration `koanf:"renew_before" default:"0s" usage:"renew access cookies this long before they expire"`
+	RenewHeader bool          `koanf:"renew_header" usage:"show a renewed access token to scripts, in X-Curfew-Access-Token"`
 }
 
 // modes are those of package guard.
@@ -56,6 +61,10 @@ func (c Edge) Validate() error {
 	if c.Upstream != "" {
 		p.plainLink("upstream", c.Upstream)
 	}
+	if c.RenewURL != "" {
+		p.plainLink("renew_url", c.RenewURL)
+	}
+	within(&p, "renew_before", c.RenewBefore, 0, 24*time.Hour)
 	p.that("identity_headers", identityForm.MatchString(c.IdentityHeaders) && !identityTaken.MatchString(c.IdentityHeaders),
 		"want X-, a name of your own and -, or Remote-, got %s", quote(c.IdentityHeaders))
 	p.oneOf("fail_mode", c.FailMode, "deny", "allow")
@@ -75,6 +84,9 @@ func (c *Edge) Resolve() {
 	}
 	if c.JWKSURL == "" {
 		c.JWKSURL = strings.TrimSuffix(c.IssuerURL, "/") + "/.well-known/jwks.json"
+	}
+	if c.RenewURL == "" {
+		c.RenewURL = strings.TrimSuffix(c.IssuerURL, "/") + "/v1/refresh"
 	}
 	if c.EdgeID == "" {
 		c.EdgeID = randomEdgeID()

@@ -100,7 +100,7 @@ func TestNamesOfSettings(t *testing.T) {
 		&config.Issuer{}: "key_algorithm hs256_secret key_publish_delay key_retire_margin key_rotate_every keys_dir users_file admin_token nats_replicas access_ttl refresh_ttl session_max refresh_grace session_limit " +
 			"session_limit_per_kind session_limit_policy login_lock_threshold login_lock_window login_lock_duration " +
 			"login_ip_limit login_ip_window hash_concurrency hash_memory hash_passes users_file_writable trusted_proxies",
-		&config.Edge{}: "edge_id jwks_url fail_mode check_mode check_modes cache_entries upstream identity_headers leeway hs256_secret",
+		&config.Edge{}: "edge_id jwks_url fail_mode check_mode check_modes cache_entries upstream identity_headers leeway hs256_secret renew renew_url renew_before renew_header",
 	} {
 		var got []string
 		for _, attr := range config.Redacted(cfg) {
@@ -157,7 +157,8 @@ func TestBounds(t *testing.T) {
 
 func TestEdgeBounds(t *testing.T) {
 	good := []string{
-		"UPSTREAM=http://api:9000", "UPSTREAM=https://h/base", "LEEWAY=0", "LEEWAY=5m", "CACHE_ENTRIES=100", "CACHE_ENTRIES=100000000",
+		"UPSTREAM=http://api:9000", "RENEW=true", "RENEW_URL=https://auth/v1/refresh", "RENEW_BEFORE=1m", "RENEW_BEFORE=0", "RENEW_HEADER=true",
+		"UPSTREAM=https://h/base", "LEEWAY=0", "LEEWAY=5m", "CACHE_ENTRIES=100", "CACHE_ENTRIES=100000000",
 		"EDGE_ID=a.B_c-1", "FAIL_MODE=allow", "REDIS_URL=none", "JWKS_URL=https://h/jwks",
 		"IDENTITY_HEADERS=X-Acme-", "IDENTITY_HEADERS=X-Acme-Auth-", "IDENTITY_HEADERS=Remote-",
 		"CHECK_MODE=strict", "CHECK_MODES=[]", `CHECK_MODES=[{"path":"/","mode":"strict","methods":["POST"]},{"path":"/a/*/b.c/","mode":"local"}]`,
@@ -165,7 +166,8 @@ func TestEdgeBounds(t *testing.T) {
 	bad := []string{
 		"IDENTITY_HEADERS=X-", "IDENTITY_HEADERS=Acme-", "IDENTITY_HEADERS=X-Acme", "IDENTITY_HEADERS=X-Forwarded-", "IDENTITY_HEADERS=x-acme-",
 		"IDENTITY_HEADERS=X-Ac me-", "IDENTITY_HEADERS=X-Acme_-", "IDENTITY_HEADERS=X-Request-", "IDENTITY_HEADERS=Content-",
-		"UPSTREAM=api:9000", "UPSTREAM=http://", "UPSTREAM=//h", "UPSTREAM=ftp://h", "UPSTREAM=http://:80", "LEEWAY=-1s", "LEEWAY=6m",
+		"UPSTREAM=api:9000", "RENEW=perhaps", "RENEW_URL=auth", "RENEW_URL=https://u:p@auth", "RENEW_BEFORE=-1s", "RENEW_BEFORE=25h", "RENEW_HEADER=2",
+		"UPSTREAM=http://", "UPSTREAM=//h", "UPSTREAM=ftp://h", "UPSTREAM=http://:80", "LEEWAY=-1s", "LEEWAY=6m",
 		"CACHE_ENTRIES=99", "CACHE_ENTRIES=100000001", "EDGE_ID=a b", "EDGE_ID=a*", "EDGE_ID=" + strings.Repeat("a", 65), "FAIL_MODE=open", "JWKS_URL=file:///etc/x",
 		"CHECK_MODE=paranoid", "CHECK_MODES=strict", "CHECK_MODES={}", "CHECK_MODES=[{path: /a, mode: loose}]", "CHECK_MODES=[{path: a, mode: local}]",
 		"CHECK_MODES=[{path: /a//b, mode: local}]", "CHECK_MODES=[{path: /a/../b, mode: local}]", "CHECK_MODES=[{path: /a%2fb, mode: local}]",

@@ -27,7 +27,10 @@ type Edge struct {
 	log    *slog.Logger
 	guard  *guard.Guard
 	modes  modes
-	app    *fiber.App
+	// origins may use cookies here.
+	origins front.Origins
+	renewer *renewer // nil without silent renewal
+	app     *fiber.App
 }
 
 // New makes an edge. It begins to follow at once, but does not wait for NATS,
@@ -35,9 +38,12 @@ type Edge struct {
 func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	e := &Edge{config: cfg, log: log, modes: newModes(cfg.CheckMode, cfg.CheckModes)}
+	e := &Edge{config: cfg, log: log, modes: newModes(cfg.CheckMode, cfg.CheckModes), origins: front.ParseOrigins(cfg.AllowedOrigins)}
 	if cfg.HS256Secret != "" {
 		log.Warn("hs256_secret: whoever reads it here can sign tokens for anybody; docs/keys.md says what to use instead")
+	}
+	if cfg.Renew {
+		e.renewer = newRenewer(cfg.RenewURL, registry, log)
 	}
 	var err error
 	e.guard, err = guard.New(context.Background(), guard.Config{
@@ -71,7 +77,7 @@ func (e *Edge) Ready() error { return e.guard.Ready() }
 
 func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
 	app := front.NewApp(front.AppConfig{
-		Name: "curfew edge", Log: e.log, Registry: registry, BodyLimit: maxBody, Origins: front.ParseOrigins(e.config.AllowedOrigins),
+		Name: "curfew edge", Log: e.log, Registry: registry, BodyLimit: maxBody, Origins: e.origins,
 	})
 	front.Probes(app, e.Ready, registry)
 	app.Get("/statusz", e.statusz)
@@ -90,11 +96,15 @@ func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
 }
 
 // check decides about a request and turns a refusal into a problem.
-func (e *Edge) check(c *fiber.Ctx) (guard.Identity, error) {
+func (e *Edge) check(c *fiber.Ctx) (id guard.Identity, err error) {
 	raw, err := front.Bearer(c)
-	if err != nil {
-		return guard.Identity{}, err
+	if err == nil {
+		id, err = e.decide(c, raw)
 	}
+	return e.renewed(c, id, err)
+}
+
+func (e *Edge) decide(c *fiber.Ctx, raw string) (guard.Identity, error) {
 	id, err := e.guard.CheckMode(c.UserContext(), raw, e.modes.of(c))
 	if err != nil {
 		return guard.Identity{}, problem(err)

@@ -83,6 +83,17 @@ func RefreshReused() *Problem {
 	return unauthenticated("refresh_reused", "The refresh token was used before; the session has been ended", bare)
 }
 
+// RefreshRefused is the refusal of a refresh token that another service gave,
+// by its code.
+func RefreshRefused(code string) *Problem {
+	for _, p := range []*Problem{SessionEnded(), RefreshReused()} {
+		if p.Code == code {
+			return p
+		}
+	}
+	return RefreshInvalid()
+}
+
 // SessionEnded: the session has expired or was ended.
 func SessionEnded() *Problem {
 	return unauthenticated("session_ended", "The session has ended", bare)

@@ -28,7 +28,10 @@ type Pair struct {
 	Lifetime time.Duration
 }
 
-type pairKey struct{}
+type (
+	pairKey  struct{}
+	tokenKey struct{}
+)
 
 // SetPair makes the answer set both cookies, whatever else becomes of it: a
 // rotated refresh token that got lost with a failed answer would end the
@@ -44,6 +47,12 @@ func SetPair(c *fiber.Ctx, p Pair) error {
 // ClearPair makes the answer delete both cookies.
 func ClearPair(c *fiber.Ctx) { c.Locals(pairKey{}, Pair{}) }
 
+// TokenHeader hands a renewed access token to the scripts of a page.
+const TokenHeader = "X-Curfew-Access-Token"
+
+// ShowToken makes the answer show an access token to scripts, too.
+func ShowToken(c *fiber.Ctx, access string) { c.Locals(tokenKey{}, access) }
+
 // writePair comes after the handler, which may have replaced all headers.
 func writePair(c *fiber.Ctx) {
 	p, given := c.Locals(pairKey{}).(Pair)
@@ -53,6 +62,9 @@ func writePair(c *fiber.Ctx) {
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	setCookie(c, AccessCookie, p.Access, p.Lifetime)
 	setCookie(c, RefreshCookie, p.Refresh, p.Lifetime)
+	if access, shown := c.Locals(tokenKey{}).(string); shown {
+		c.Set(TokenHeader, access)
+	}
 }
 
 func setCookie(c *fiber.Ctx, name, value string, lifetime time.Duration) {
