@@ -28,7 +28,7 @@ func answerAlike(t *testing.T, c *cluster) {
 		if n == 0 {
 			first = p
 		}
-		if !reflect.DeepEqual(p, first) || a.header.Get("WWW-Authenticate") != "Bearer" {
+		if !reflect.DeepEqual(p, first) || a.header.Get("WWW-Authenticate") != `Bearer realm="curfew"` {
 			t.Errorf("%s got another answer: %s", user, a.body)
 		}
 	}

@@ -71,7 +71,7 @@ func refuseBadTokens(t *testing.T, c *cluster) {
 			for _, e := range c.edges {
 				a := c.do(t, call{url: e.url + "/v1/whoami", bearer: bad.raw})
 				a.mustRefuse(t, unauth, bad.code)
-				if got := a.header.Get("WWW-Authenticate"); got != `Bearer error="invalid_token"` {
+				if got := a.header.Get("WWW-Authenticate"); !strings.HasPrefix(got, `Bearer error="invalid_token", error_description="`) || !strings.HasSuffix(got, `, realm="curfew"`) {
 					t.Errorf("WWW-Authenticate %q", got)
 				}
 			}
@@ -107,7 +107,7 @@ func refuseWrongCarriers(t *testing.T, c *cluster, good grant) {
 	} {
 		a := c.do(t, call{url: c.edges[0].url + "/v1/whoami", header: r.header})
 		a.mustRefuse(t, unauth, r.code)
-		if got := a.header.Get("WWW-Authenticate"); (got == "Bearer") != (r.code == "token_missing") {
+		if got := a.header.Get("WWW-Authenticate"); (got == `Bearer realm="curfew"`) != (r.code == "token_missing") {
 			t.Errorf("%s: WWW-Authenticate %q", r.name, got)
 		}
 	}

@@ -113,7 +113,7 @@ func (c *cluster) mustRefuse(t *testing.T, g grant) {
 		t.Logf("%s refuses after %.1f ms", e.Name(), float64(time.Since(start).Microseconds())/1000)
 		a := c.do(t, call{url: e.url + "/v1/whoami", bearer: g.AccessToken})
 		a.mustRefuse(t, http.StatusUnauthorized, "token_revoked")
-		if got := a.header.Get("WWW-Authenticate"); got != `Bearer error="invalid_token"` {
+		if got := a.header.Get("WWW-Authenticate"); !strings.HasPrefix(got, `Bearer error="invalid_token", error_description="`) || !strings.HasSuffix(got, `, realm="curfew"`) {
 			t.Errorf("WWW-Authenticate %q", got)
 		}
 	}

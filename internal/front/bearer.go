@@ -43,6 +43,13 @@ func HasBearer(c *fiber.Ctx) bool {
 	return slices.ContainsFunc(c.Request().Header.PeekAll(fiber.HeaderAuthorization), hasBearerScheme)
 }
 
+// HeaderBearer is Bearer without the cookie, for calls that a browser must not
+// be able to make on its own.
+func HeaderBearer(c *fiber.Ctx) (string, error) {
+	token, err := bearer(c.Request().Header.PeekAll(fiber.HeaderAuthorization), nil)
+	return string(token), err
+}
+
 func bearer(headers, cookies [][]byte) ([]byte, error) {
 	if len(headers) > 1 || len(cookies) > 1 {
 		return nil, TokenMalformed()

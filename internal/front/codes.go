@@ -38,7 +38,11 @@ func TokenRefreshRequired() *Problem {
 }
 
 // Forbidden: the token is good but does not allow this.
-func Forbidden() *Problem { return problem(http.StatusForbidden, "forbidden", "This is not allowed") }
+func Forbidden() *Problem {
+	p := problem(http.StatusForbidden, "forbidden", "This is not allowed")
+	p.challenge = insufficientScope
+	return p
+}
 
 // CrossOrigin: a page of another origin made the browser send this.
 func CrossOrigin() *Problem {

@@ -35,10 +35,11 @@ type Problem struct {
 type challenge int
 
 const (
-	noChallenge  challenge = iota
-	bare                   // WWW-Authenticate: Bearer
-	invalidToken           // … error="invalid_token"
-	byRequest              // invalidToken if there was an Authorization header, else bare
+	noChallenge       challenge = iota
+	bare                        // WWW-Authenticate: Bearer, without an error
+	invalidToken                // … error="invalid_token"
+	byRequest                   // invalidToken if there was an Authorization header, else bare
+	insufficientScope           // … error="insufficient_scope"
 )
 
 func (p *Problem) Error() string {
@@ -85,13 +86,36 @@ func (p *Problem) writeHeaders(c *fiber.Ctx) {
 	if p.retryAfter > 0 {
 		c.Set(fiber.HeaderRetryAfter, seconds(p.retryAfter))
 	}
-	switch {
-	case p.challenge == noChallenge:
-	case p.challenge == invalidToken, p.challenge == byRequest && c.Get(fiber.HeaderAuthorization) != "":
-		c.Set(fiber.HeaderWWWAuthenticate, `Bearer error="invalid_token"`) // RFC 6750 section 3
-	default:
-		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+	if text := p.challengeFor(c.Get(fiber.HeaderAuthorization) != ""); text != "" {
+		c.Set(fiber.HeaderWWWAuthenticate, text)
 	}
+}
+
+// challengeFor is the value of WWW-Authenticate, or nothing (RFC 6750 section
+// 3). A request without authentication is told no error: it made none.
+func (p *Problem) challengeFor(authenticated bool) string {
+	kind := p.challenge
+	if kind == byRequest {
+		kind = bare
+		if authenticated {
+			kind = invalidToken
+		}
+	}
+	switch kind {
+	case bare:
+		return `Bearer realm="curfew"`
+	case invalidToken:
+		return p.challengeError("invalid_token")
+	case insufficientScope:
+		return p.challengeError("insufficient_scope")
+	}
+	return ""
+}
+
+// challengeError puts the error first, for readers that look only at the
+// start. Titles are ASCII without quotes, as error_description must be.
+func (p *Problem) challengeError(code string) string {
+	return `Bearer error="` + code + `", error_description="` + p.Title + `", realm="curfew"`
 }
 
 // seconds rounds up, so that a client does not come back too early.
