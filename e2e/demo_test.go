@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"regexp"
 	"strings"
 	"testing"
@@ -40,6 +42,26 @@ func TestHashPassword(t *testing.T) {
 		o := execute(t, command{path: curfew, args: []string{"hash-password"}, stdin: stdin}).mustExit(t, 1)
 		if o.stdout != "" || o.stderr == "" || strings.Contains(o.stderr, secret) {
 			t.Errorf("%q, %q", o.stdout, o.stderr)
+		}
+	}
+}
+
+// TestHashToken: the hash of an admin's token is its SHA-256, and a token that
+// somebody could guess gets none.
+func TestHashToken(t *testing.T) {
+	curfew := testenv.BuildBinaries(t, false).Curfew
+	token := strings.Repeat("0123456789abcdef", 2)
+	sum := sha256.Sum256([]byte(token))
+	for _, stdin := range []string{token, token + "\n", token + "\r\n"} {
+		o := execute(t, command{path: curfew, args: []string{"hash-token"}, stdin: stdin}).mustExit(t, 0)
+		if o.stdout != hex.EncodeToString(sum[:])+"\n" {
+			t.Errorf("%q gives %q", stdin, o.stdout)
+		}
+	}
+	for _, stdin := range []string{"", "\n", token[:31], token + " x", strings.Repeat("a", 5000)} {
+		o := execute(t, command{path: curfew, args: []string{"hash-token"}, stdin: stdin}).mustExit(t, 1)
+		if o.stdout != "" || len(stdin) > 1 && strings.Contains(o.stderr, stdin) {
+			t.Errorf("%d bytes: %q, %q", len(stdin), o.stdout, o.stderr)
 		}
 	}
 }

@@ -35,6 +35,7 @@ func TestUsage(t *testing.T) {
 		{"demo now", 2, nil},
 		{"upp", 2, nil},
 		{"hash-password " + secret, 2, nil},
+		{"hash-token " + secret, 2, nil},
 	} {
 		t.Run(r.args, func(t *testing.T) {
 			tmp := t.TempDir()

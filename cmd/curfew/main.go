@@ -20,7 +20,7 @@ func main() {
 		SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(upCommand(), demoCommand(), hashPasswordCommand())
+	root.AddCommand(upCommand(), demoCommand(), hashPasswordCommand(), hashTokenCommand())
 	for _, cmd := range append(root.Commands(), root) {
 		config.Strict(cmd)
 	}

@@ -4,12 +4,14 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
@@ -54,6 +56,7 @@ func New(nc *nats.Conn, region string, replicas int, r prometheus.Registerer, lo
 
 // Record implements session.Trail.
 func (t *Trail) Record(e session.Event) {
+	e.ID = cmp.Or(e.ID, uuid.NewString())
 	select {
 	case t.queue <- e:
 	default:

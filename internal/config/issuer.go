@@ -14,6 +14,10 @@ type Issuer struct {
 	UsersFile  string `koanf:"users_file" usage:"YAML file with the users who may log in"`
 	AdminToken string `koanf:"admin_token" secret:"true" usage:"token of the admin calls"`
 
+	Admins      Admins `koanf:"admins" usage:"named admins, each with a token of their own"`
+	AdminRole   string `koanf:"admin_role" usage:"users with this role are admins of their tenant; empty: none"`
+	AdminListen string `koanf:"admin_listen" usage:"address to serve the admin calls on; empty: on listen"`
+
 	NATSReplicas int `koanf:"nats_replicas" default:"1" usage:"copies of the log that NATS keeps: 1, or 3 in a cluster; counts when the log is created"`
 
 	AccessTTL    time.Duration `koanf:"access_ttl" default:"15m" usage:"lifetime of an access token"`
@@ -58,6 +62,7 @@ func (c Issuer) Validate() error {
 	p.that("redis_url", c.RedisURL != "" && c.RedisURL != NoRedis,
 		"the issuer keeps its sessions there: set CURFEW_REDIS_URL, e.g. to redis://127.0.0.1:6379/0")
 	c.checkCredentials(&p)
+	c.checkAdmins(&p)
 	c.Keys.check(&p)
 	c.checkSessions(&p)
 	c.checkLogin(&p)

@@ -40,7 +40,7 @@ func TestIssuerDefaults(t *testing.T) {
 		LoginLockThreshold: 5, LoginLockWindow: time.Minute, LoginLockDuration: 10 * time.Minute,
 		LoginIPLimit: 300, LoginIPWindow: 10 * time.Minute, HashMemory: 19456, HashPasses: 2,
 	}
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
@@ -97,7 +97,7 @@ func TestEdgeWithoutRedis(t *testing.T) {
 func TestNamesOfSettings(t *testing.T) {
 	const common = "listen nats_url nats_creds redis_url issuer_url audience staleness log_level region allowed_origins"
 	for cfg, more := range map[any]string{
-		&config.Issuer{}: "key_algorithm hs256_secret key_publish_delay key_retire_margin key_rotate_every keys_dir users_file admin_token nats_replicas access_ttl refresh_ttl session_max refresh_grace session_limit " +
+		&config.Issuer{}: "key_algorithm hs256_secret key_publish_delay key_retire_margin key_rotate_every keys_dir users_file admin_token admins admin_role admin_listen nats_replicas access_ttl refresh_ttl session_max refresh_grace session_limit " +
 			"session_limit_per_kind session_limit_policy login_lock_threshold login_lock_window login_lock_duration " +
 			"login_ip_limit login_ip_window hash_concurrency hash_memory hash_passes users_file_writable trusted_proxies",
 		&config.Edge{}: "edge_id jwks_url fail_mode check_mode check_modes cache_entries upstream identity_headers leeway hs256_secret renew renew_url renew_before renew_header",
@@ -134,6 +134,7 @@ func TestBounds(t *testing.T) {
 		"NATS_URL=nats://a:1,tls://u:p@b:2", "REDIS_URL=rediss://u:p@h:1/2", "REDIS_URL=unix:///run/redis.sock", "REGION=eu-1",
 		"LOG_LEVEL=debug", "ISSUER_URL=https://auth.example/x", "NATS_CREDS=" + file,
 		"SESSION_LIMIT=1", "SESSION_LIMIT_PER_KIND=10000", "SESSION_LIMIT_POLICY=refuse",
+		"ADMIN_ROLE=boss", "ADMIN_LISTEN=127.0.0.1:0", "ADMINS=[]",
 		"LOGIN_LOCK_THRESHOLD=0", "LOGIN_IP_LIMIT=0", "TRUSTED_PROXIES=10.0.0.0/8, 192.0.2.1,fd00::/8",
 		"ALLOWED_ORIGINS=https://www.example.com", "ALLOWED_ORIGINS=http://localhost:3000, https://a.example:8443,http://[::1]:3000",
 	}
@@ -144,6 +145,7 @@ func TestBounds(t *testing.T) {
 		"LISTEN=8080", "LISTEN=:65536", "LISTEN=:http", "NATS_URL=127.0.0.1:4222", "NATS_URL=http://h", "NATS_URL=nats://a,nats://", "NATS_CREDS=/does/not/exist",
 		"REDIS_URL=http://h", "REDIS_URL=redis://", "REDIS_URL=none", "ISSUER_URL=localhost", "ISSUER_URL=ftp://h", "ISSUER_URL=http://u:p@h",
 		"ISSUER_URL=http://h?x=1", "ISSUER_URL=http://h#f", "AUDIENCE=a b", "LOG_LEVEL=loud", "REGION=EU", "REGION=a.b", "REGION=" + strings.Repeat("a", 33),
+		"ADMIN_ROLE=the boss", "ADMIN_LISTEN=8081", "ADMIN_LISTEN=:8080",
 		"ADMIN_TOKEN=short", "ADMIN_TOKEN=with spaces in the middle", "USERS_FILE=/does/not/exist", "USERS_FILE=" + t.TempDir(), "KEYS_DIR=" + file, "KEYS_DIR=/does/not/exist",
 		"ALLOWED_ORIGINS=*", "ALLOWED_ORIGINS=a.example", "ALLOWED_ORIGINS=https://a.example/", "ALLOWED_ORIGINS=https://A.example",
 		"ALLOWED_ORIGINS=https://a.example:443", "ALLOWED_ORIGINS=http://a.example:80", "ALLOWED_ORIGINS=https://u:p@a.example",

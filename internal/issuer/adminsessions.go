@@ -1,8 +1,8 @@
 package issuer
 
 import (
+	"cmp"
 	"net/netip"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -34,13 +34,21 @@ func (i *Issuer) unlock(c *fiber.Ctx) error {
 	case req.IP != "" && ipErr != nil:
 		return front.BadRequest("ip must be an IP address")
 	}
+	if err := i.mayUnlock(c, req); err != nil {
+		return err
+	}
 	unlocked, err := i.sessions.Unlock(c.UserContext(), req.Tenant, req.Username, req.IP)
 	if err != nil {
 		return problem(err)
 	}
-	i.trail.Record(session.Event{
-		Kind: session.EventAdmin, Action: "unlock", Actor: "admin", At: time.Now(), Tenant: req.Tenant,
-		Username: req.Username, Subject: req.IP, IP: i.proxies.ClientIP(c), RequestID: front.RequestID(c),
-	})
+	i.recordAct(c, session.Event{Action: "unlock", Tenant: req.Tenant, Username: req.Username, Subject: req.IP})
 	return c.JSON(fiber.Map{"unlocked": unlocked})
+}
+
+// mayUnlock: addresses belong to no tenant.
+func (i *Issuer) mayUnlock(c *fiber.Ctx, req unlockRequest) error {
+	if req.IP != "" {
+		return i.within(c, "")
+	}
+	return i.within(c, cmp.Or(req.Tenant, session.DefaultTenant))
 }

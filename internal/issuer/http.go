@@ -1,8 +1,7 @@
 package issuer
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
+	"context"
 	"errors"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/front"
 	"github.com/curfew-auth/curfew/internal/redisstore"
@@ -32,12 +32,27 @@ func (i *Issuer) newApp(registry *prometheus.Registry) *fiber.App {
 	app.Get("/.well-known/jwks.json", i.jwks)
 	app.Get("/.well-known/oauth-authorization-server", i.metadata)
 
+	if i.config.AdminListen == "" {
+		i.adminRoutes(app)
+	}
+	return app
+}
+
+// adminRoutes adds the admin calls. Each names the role that it needs.
+func (i *Issuer) adminRoutes(app *fiber.App) {
 	admin := app.Group("/admin/v1", i.adminOnly)
-	admin.Post("/revocations", i.revoke)
-	admin.Get("/users/:id/sessions", i.userSessions)
-	admin.Post("/unlocks", i.unlock)
-	admin.Get("/keys", i.listKeys)
-	admin.Post("/keys/rotate", i.rotateKeys)
+	admin.Post("/revocations", i.may(config.RoleRevoke), i.revoke)
+	admin.Get("/users/:id/sessions", i.may(config.RoleRead), i.userSessions)
+	admin.Post("/unlocks", i.may(config.RoleRevoke), i.unlock)
+	admin.Get("/keys", i.may(config.RoleRead), i.everywhere, i.listKeys)
+	admin.Post("/keys/rotate", i.may(config.RoleKeys), i.everywhere, i.rotateKeys)
+}
+
+// newAdminApp is what admin_listen serves: the admin calls and the probes.
+func (i *Issuer) newAdminApp(registry *prometheus.Registry) *fiber.App {
+	app := front.NewApp(front.AppConfig{Name: "curfew issuer, admin", Log: i.log, Registry: registry})
+	front.Probes(app, i.Ready, registry)
+	i.adminRoutes(app)
 	return app
 }
 
@@ -86,19 +101,27 @@ func (i *Issuer) caller(c *fiber.Ctx) (token.Claims, error) {
 	if err != nil {
 		return token.Claims{}, err
 	}
-	verdict, err := i.lookup.Lookup(c.UserContext(), redisstore.Ask(events.Token{
+	if err := i.alive(c.UserContext(), claims); err != nil {
+		return token.Claims{}, err
+	}
+	return claims, nil
+}
+
+// alive returns nil if the token that these are the claims of is not revoked.
+func (i *Issuer) alive(ctx context.Context, claims token.Claims) error {
+	verdict, err := i.lookup.Lookup(ctx, redisstore.Ask(events.Token{
 		Issuer: claims.Issuer, ID: claims.ID, Session: claims.SessionID, KeyID: claims.KeyID,
 		Tenant: claims.Tenant, User: claims.Subject, Stamp: claims.IssuedAtMillis,
 	}), i.config.Staleness)
 	switch {
 	case verdict.Revoked:
-		return token.Claims{}, front.SessionEnded()
+		return front.SessionEnded()
 	case verdict.Outdated:
-		return token.Claims{}, front.TokenRefreshRequired()
+		return front.TokenRefreshRequired()
 	case err != nil || !verdict.Vouched:
-		return token.Claims{}, front.Unavailable("whether the token is revoked cannot be known right now").Because(err)
+		return front.Unavailable("whether the token is revoked cannot be known right now").Because(err)
 	}
-	return claims, nil
+	return nil
 }
 
 // bearer verifies signature and claims of the access token of a request.
@@ -112,20 +135,6 @@ func (i *Issuer) bearer(c *fiber.Ctx) (token.Claims, error) {
 		return token.Claims{}, front.Unauthorized().Because(err)
 	}
 	return claims, nil
-}
-
-// adminOnly lets through who knows the admin token. Both sides are hashed so
-// that neither content nor length shows in the time it takes.
-func (i *Issuer) adminOnly(c *fiber.Ctx) error {
-	raw, err := front.Bearer(c)
-	if err != nil {
-		return front.Unauthorized().Because(err)
-	}
-	given, want := sha256.Sum256([]byte(raw)), sha256.Sum256([]byte(i.config.AdminToken))
-	if subtle.ConstantTimeCompare(given[:], want[:]) != 1 {
-		return front.Unauthorized()
-	}
-	return c.Next()
 }
 
 // metadata is RFC 8414. It names no endpoint that does not exist.

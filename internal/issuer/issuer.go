@@ -46,13 +46,15 @@ type Issuer struct {
 	proxies  front.Proxies
 	users    *session.Users
 	meter    *session.Metrics
+	admins   []credential
 	app      *fiber.App
+	adminApp *fiber.App // nil: the admin calls are on app
 }
 
 // New makes an issuer. It opens keys and users, which must be in order, but
 // does not wait for NATS or Redis; the issuer is ready once they are there.
 func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
-	i := &Issuer{config: cfg, log: log, origins: front.ParseOrigins(cfg.AllowedOrigins)}
+	i := &Issuer{config: cfg, log: log, admins: credentials(cfg), origins: front.ParseOrigins(cfg.AllowedOrigins)}
 	registry := prometheus.NewRegistry()
 	i.meter = session.NewMetrics(registry)
 	var err error
@@ -69,6 +71,9 @@ func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
 	}
 	i.assemble()
 	i.app = i.newApp(registry)
+	if cfg.AdminListen != "" {
+		i.adminApp = i.newAdminApp(registry)
+	}
 	return i, nil
 }
 
@@ -140,11 +145,36 @@ func (i *Issuer) Run(ctx context.Context, ln net.Listener) error {
 	running.Go(func() { i.trail.Run(inner) })
 	running.Go(func() { i.users.Follow(inner) })
 	running.Go(func() { _ = i.keys.Run(inner) })
-	i.log.Info("issuer listening", "address", ln.Addr().String())
-	err := front.Serve(ctx, i.app, ln, drain)
+	err := i.serve(ctx, ln)
 	stop() // only after the last request: it may still revoke
 	running.Wait()
 	return err
+}
+
+// serve serves the public calls on ln, and the admin calls where they have a
+// listener of their own. When either breaks, both end.
+func (i *Issuer) serve(ctx context.Context, ln net.Listener) error {
+	i.log.Info("issuer listening", "address", ln.Addr().String())
+	if i.adminApp == nil {
+		return front.Serve(ctx, i.app, ln, drain)
+	}
+	adminLn, err := new(net.ListenConfig).Listen(ctx, "tcp", i.config.AdminListen)
+	if err != nil {
+		return errors.Join(fmt.Errorf("issuer: admin_listen: %w", err), ln.Close())
+	}
+	i.log.Info("admin calls listening", "address", adminLn.Addr().String())
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var adminErr error
+	var admin sync.WaitGroup
+	admin.Go(func() {
+		defer stop()
+		adminErr = front.Serve(ctx, i.adminApp, adminLn, drain)
+	})
+	err = front.Serve(ctx, i.app, ln, drain)
+	stop()
+	admin.Wait()
+	return errors.Join(err, adminErr)
 }
 
 // Ready returns nil once the issuer can sign in and out.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/front"
+	"github.com/curfew-auth/curfew/internal/session"
 	"github.com/curfew-auth/curfew/internal/token"
 )
 
@@ -85,5 +86,6 @@ func (i *Issuer) rotateKeys(c *fiber.Ctx) error {
 		i.log.Error("cannot rotate the signing keys", "error", err)
 		return front.Unavailable("the keys directory cannot be written right now").Because(err)
 	}
+	i.recordAct(c, session.Event{Action: "keys.rotate", Subject: key.ID})
 	return c.JSON(keyOf(key))
 }

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -162,11 +163,35 @@ func (i *Issuer) revoke(c *fiber.Ctx) error {
 	case len(req.Reason) > maxReason:
 		return front.BadRequest("reason is too long, at most 512 bytes")
 	}
-	receipt, err := i.revoker.Revoke(c.UserContext(), req.Scope, req.ID, req.Reason, "admin")
+	tenant, err := i.tenantOf(c, req.Scope, req.ID)
+	if err != nil {
+		return err
+	}
+	receipt, err := i.revoker.Revoke(c.UserContext(), req.Scope, req.ID, req.Reason, i.admin(c).Name)
 	if err != nil {
 		return problem(err)
 	}
+	i.recordAct(c, session.Event{
+		Action: "revoke", Scope: string(req.Scope), Subject: req.ID, Tenant: tenant, Reason: req.Reason, RevocationID: receipt.RevocationID,
+	})
 	return sendReceipt(c, receipt)
+}
+
+// tenantOf is the tenant of a session to be ended, or nothing where it is not
+// known. An admin of one tenant must show that it is the tenant's: what cannot
+// be shown is forbidden, and so is what does not exist, which tells nothing.
+func (i *Issuer) tenantOf(c *fiber.Ctx, scope events.Scope, id string) (string, error) {
+	if i.admin(c).Everywhere() {
+		return "", nil
+	}
+	if scope != events.ScopeSession {
+		return "", i.within(c, "")
+	}
+	of, err := i.sessions.Get(c.UserContext(), id)
+	if err != nil && !errors.Is(err, session.ErrNotFound) {
+		return "", problem(err)
+	}
+	return of.Tenant, i.within(c, of.Tenant)
 }
 
 func (i *Issuer) userSessions(c *fiber.Ctx) error {
@@ -175,6 +200,9 @@ func (i *Issuer) userSessions(c *fiber.Ctx) error {
 		return err
 	}
 	tenant := string([]byte(c.Query("tenant", session.DefaultTenant)))
+	if err := i.within(c, tenant); err != nil {
+		return err
+	}
 	list, err := i.sessions.Sessions(c.UserContext(), tenant, id)
 	if err != nil {
 		return problem(err)

@@ -63,6 +63,9 @@ func (s *Service) Sessions(ctx context.Context, tenant, userID string) ([]Sessio
 	return s.Store.List(ctx, tenant, userID)
 }
 
+// Get returns a live session, or ErrNotFound.
+func (s *Service) Get(ctx context.Context, id string) (Session, error) { return s.Store.Get(ctx, id) }
+
 // EndOne ends one of a user's own sessions. ErrNotFound covers another user's.
 func (s *Service) EndOne(ctx context.Context, tenant, userID, sessionID string) (Receipt, error) {
 	of, err := s.Store.Get(ctx, sessionID)

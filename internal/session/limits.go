@@ -11,6 +11,7 @@ const (
 	maxDeviceText = 128
 	maxIP         = 64
 	maxUserAgent  = 512
+	maxEventText  = 512
 )
 
 // check refuses a device that a session cannot carry.

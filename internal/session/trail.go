@@ -57,6 +57,15 @@ type Event struct {
 	RevocationID string `json:"revocation_id,omitempty"`
 }
 
+// Clipped returns the event with what a client chose cut to the length that a
+// session would keep of it.
+func (e Event) Clipped() Event {
+	e.IP, e.UserAgent, e.Username = clip(e.IP, maxIP), clip(e.UserAgent, maxUserAgent), clip(e.Username, maxName)
+	e.Reason, e.Subject = clip(e.Reason, maxEventText), clip(e.Subject, maxEventText)
+	e.Device.ID, e.Device.Name = clip(e.Device.ID, maxDeviceText), clip(e.Device.Name, maxDeviceText)
+	return e
+}
+
 // A Trail records events. Record MUST NOT block: a trail that cannot keep up
 // drops and counts.
 type Trail interface {
