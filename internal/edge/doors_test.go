@@ -83,6 +83,12 @@ func knock(t *testing.T, address, head string) *http.Response {
 
 func bearer(person string) string { return "\r\nAuthorization: Bearer " + person }
 
+// challenges looks at the start of the challenge: the rest is words for people.
+func challenges(h http.Header, want string) bool {
+	got := h.Get("WWW-Authenticate")
+	return strings.HasPrefix(got, want) && (got == "") == (want == "")
+}
+
 func TestDoorsAnswerInEachDialect(t *testing.T) {
 	address := serveDoors(t, "X-Curfew-")
 	const forward, nginx, envoy = "/authz/forward", "/authz/nginx", "/authz/envoy/orders/7?x=1"
@@ -92,14 +98,14 @@ func TestDoorsAnswerInEachDialect(t *testing.T) {
 	}{
 		"alice":   {200, 200, "", ""},
 		"bare":    {200, 200, "", ""},
-		"revoked": {401, 401, "token_revoked", `Bearer error="invalid_token"`},
-		"expired": {401, 401, "token_expired", `Bearer error="invalid_token"`},
-		"invalid": {401, 401, "token_invalid", `Bearer error="invalid_token"`},
-		"garbage": {401, 401, "token_malformed", `Bearer error="invalid_token"`},
-		"":        {401, 401, "token_missing", "Bearer"},
-		"comma":   {403, 403, "forbidden", ""},
-		"newline": {403, 403, "forbidden", ""},
-		"blank":   {403, 403, "forbidden", ""},
+		"revoked": {401, 401, "token_revoked", `Bearer error="invalid_token", `},
+		"expired": {401, 401, "token_expired", `Bearer error="invalid_token", `},
+		"invalid": {401, 401, "token_invalid", `Bearer error="invalid_token", `},
+		"garbage": {401, 401, "token_malformed", `Bearer error="invalid_token", `},
+		"":        {401, 401, "token_missing", `Bearer realm="curfew"`},
+		"comma":   {403, 403, "forbidden", `Bearer error="insufficient_scope", `},
+		"newline": {403, 403, "forbidden", `Bearer error="insufficient_scope", `},
+		"blank":   {403, 403, "forbidden", `Bearer error="insufficient_scope", `},
 		"unknown": {503, 403, "freshness_unknown", ""},
 	} {
 		for _, path := range []string{forward, nginx, envoy} {
@@ -113,7 +119,7 @@ func TestDoorsAnswerInEachDialect(t *testing.T) {
 				if path == nginx {
 					status = want.nginx
 				}
-				if res.StatusCode != status || res.Header.Get("X-Curfew-Code") != want.code || res.Header.Get("WWW-Authenticate") != want.challenge {
+				if res.StatusCode != status || res.Header.Get("X-Curfew-Code") != want.code || !challenges(res.Header, want.challenge) {
 					t.Errorf("%s %s for %q: %d %v, want %d %q", method, path, person, res.StatusCode, res.Header, status, want.code)
 				}
 				if retry := res.Header.Get("Retry-After"); (want.code == "freshness_unknown") != (retry != "") {
