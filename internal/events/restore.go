@@ -18,45 +18,57 @@ const readPatience = 3 * time.Second
 const restoreWindow = 64
 
 // Restore makes sure that the log holds every revocation of live, appending
-// those it lacks, and then admits the epoch. Live is read anew in every pass.
-// It may run at several issuers at once: a duplicate does no harm.
+// those it lacks, and then admits the epoch. It may run at several issuers at
+// once: a duplicate does no harm. An error admits nothing; the caller retries.
 //
-// The order matters. A pass first reads up to a beat, so that the follower has
-// counted all there is; only then does it compare; and it admits only if a
-// second beat finds that nothing of what was counted has gone since. Whatever
-// is lost before the first beat is missed by the comparison, and whatever is
-// lost after it by the second beat's audit.
+// The order matters. It first reads up to a beat, so that the follower has
+// counted all there is; only then does it compare, append what is missing, and
+// read once more that this has arrived; and it admits only if a last beat finds
+// that nothing of what was counted has gone since the first. Whatever is lost
+// before the first beat is missed by the comparison, and whatever is lost after
+// it by a later beat's audit.
+//
+// Live is read once. What is filed after that is appended after the first beat by
+// whoever filed it, and needs no restoring. To look again until nothing is missing
+// would never end while others revoke, or while entries expire in the log a
+// moment before they do in the store.
 func (b *Barrier) Restore(ctx context.Context, live func(context.Context) iter.Seq2[Revocation, error]) (restored int, err error) {
-	for {
-		_, first, err := b.Probe(ctx)
-		if err != nil {
-			return restored, err
-		}
-		n, err := b.appendMissing(ctx, first, live(ctx))
-		restored += n
-		if err != nil {
-			return restored, fmt.Errorf("events: restore: %w", err)
-		}
-		if n > 0 {
-			continue // and look again
-		}
-		_, second, err := b.Probe(ctx)
-		if err != nil {
-			return restored, err
-		}
-		if second.Epoch != first.Epoch || second.Lineage != first.Lineage {
-			return restored, fmt.Errorf("events: restore: %w: between two beats", ErrDiverged)
-		}
-		b.Admit(second)
-		return restored, nil
-	}
-}
-
-func (b *Barrier) appendMissing(ctx context.Context, upTo Position, live iter.Seq2[Revocation, error]) (n int, err error) {
-	held, err := b.held(ctx, upTo)
+	_, first, err := b.Probe(ctx)
 	if err != nil {
 		return 0, err
 	}
+	appended, err := b.appendMissing(ctx, first, live(ctx))
+	if err == nil && len(appended) > 0 {
+		err = b.arrived(ctx, first, appended)
+	}
+	if err != nil {
+		return len(appended), fmt.Errorf("events: restore: %w", err)
+	}
+	last, err := b.probeSince(ctx, first)
+	if err != nil {
+		return len(appended), fmt.Errorf("events: restore: %w", err)
+	}
+	b.Admit(last)
+	return len(appended), nil
+}
+
+// probeSince is Probe, and makes sure that the log and the reading of it are
+// still those of first.
+func (b *Barrier) probeSince(ctx context.Context, first Position) (Position, error) {
+	_, pos, err := b.Probe(ctx)
+	if err == nil && (pos.Epoch != first.Epoch || pos.Lineage != first.Lineage) {
+		err = fmt.Errorf("%w: between two beats", ErrDiverged)
+	}
+	return pos, err
+}
+
+// appendMissing returns the ids of what it appended.
+func (b *Barrier) appendMissing(ctx context.Context, upTo Position, live iter.Seq2[Revocation, error]) (map[string]bool, error) {
+	held, err := b.held(ctx, upTo)
+	if err != nil {
+		return nil, err
+	}
+	appended := make(map[string]bool)
 	appends, ctx := errgroup.WithContext(ctx)
 	appends.SetLimit(restoreWindow)
 	for r, err := range live {
@@ -64,18 +76,36 @@ func (b *Barrier) appendMissing(ctx context.Context, upTo Position, live iter.Se
 			continue // of a later version, which will see to it
 		}
 		if err != nil {
-			return n, errors.Join(err, appends.Wait())
+			return appended, errors.Join(err, appends.Wait())
 		}
-		if held[r.ID] {
+		if held[r.ID] || appended[r.ID] {
 			continue
 		}
-		n++
+		appended[r.ID] = true
 		appends.Go(func() error {
 			_, err := Publish(ctx, b.log, r)
 			return err
 		})
 	}
-	return n, appends.Wait()
+	return appended, appends.Wait()
+}
+
+// arrived makes sure that the log holds what was appended to it.
+func (b *Barrier) arrived(ctx context.Context, first Position, appended map[string]bool) error {
+	pos, err := b.probeSince(ctx, first)
+	if err != nil {
+		return err
+	}
+	held, err := b.held(ctx, pos)
+	if err != nil {
+		return err
+	}
+	for id := range appended {
+		if !held[id] {
+			return fmt.Errorf("%w: lost what had just been restored", ErrDiverged)
+		}
+	}
+	return nil
 }
 
 // held reads the ids of all revocations in the log up to a position.

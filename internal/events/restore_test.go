@@ -58,6 +58,56 @@ func TestRestoreAppendsWhatIsMissingOnce(t *testing.T) {
 	})
 }
 
+// Others go on revoking while an issuer starts: each look at the store shows one
+// that is filed there and not yet in the log.
+func TestRestoreEndsWhileOthersRevoke(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := memlog.New()
+		i := startIssuer(t, ctx, log, &memlog.Exchange{})
+		looks := 0
+		store := func(ctx context.Context) iter.Seq2[events.Revocation, error] {
+			if looks++; looks > 10 {
+				t.Fatal("looks again and again")
+			}
+			return yield(live(10+looks, 30*time.Minute))(ctx)
+		}
+		if n, err := i.barrier.Restore(ctx, store); n != 11 || err != nil {
+			t.Errorf("restored %d, %v, want 11", n, err)
+		}
+		if !i.barrier.Admitted() {
+			t.Error("not admitted")
+		}
+	})
+}
+
+// What was restored is rolled back before anybody read it, and others append in its
+// place: neither the sequence nor the count shows it.
+func TestRestoreNoticesThatItWasLostAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := memlog.New()
+		i := startIssuer(t, ctx, log, &memlog.Exchange{})
+		log.Purge()
+		time.Sleep(time.Second)
+		store := func(ctx context.Context) iter.Seq2[events.Revocation, error] {
+			return func(each func(events.Revocation, error) bool) {
+				before, err := log.State(ctx)
+				if err != nil {
+					t.Error(err)
+				}
+				log.SetStalled(true)
+				yield(live(10, 30*time.Minute))(ctx)(each)
+				time.Sleep(time.Second)
+				log.Rollback(before.LastSeq)
+				appendRevocations(t, log, 1000, 20)
+				log.SetStalled(false)
+			}
+		}
+		if n, err := i.barrier.Restore(ctx, store); err == nil {
+			t.Errorf("restored %d and admitted, though all of it is gone", n)
+		}
+	})
+}
+
 // The entries in their last minute are not counted, so they can stand in for
 // as many that were lost. Only a reader that comes later notices, because it
 // counts fewer than the answerer does; it says so, and the answerer restores.
