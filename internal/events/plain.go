@@ -30,6 +30,10 @@ func decodePlain(data []byte) (r Revocation, ok bool) {
 			if text, rest, ok = plainString(rest); ok {
 				r.Scope = Scope(text)
 			}
+		case name == "mode":
+			if text, rest, ok = plainString(rest); ok {
+				r.Mode = Mode(text)
+			}
 		default:
 			rest, ok = r.number(name, rest)
 		}
@@ -49,6 +53,8 @@ func (r *Revocation) text(name string) *string {
 		return &r.Issuer
 	case "sub":
 		return &r.Subject
+	case "tenant":
+		return &r.Tenant
 	case "reason":
 		return &r.Reason
 	case "actor":

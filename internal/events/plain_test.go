@@ -22,7 +22,7 @@ func full(t testing.TB) (r Revocation) {
 			t.Fatalf("set %s here", field.Name)
 		}
 	}
-	r.Scope = ScopeSession
+	r.Scope, r.Mode = ScopeUser, ModeRefresh
 	return r
 }
 
