@@ -3,6 +3,7 @@ package front
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -53,7 +54,10 @@ func safe(method string) bool {
 // Origin must have the right scheme.
 func (o Origins) Check(c *fiber.Ctx) error {
 	h := &c.Request().Header
-	if !o.allow(string(h.Host()), h.PeekAll("Sec-Fetch-Site"), h.PeekAll(fiber.HeaderOrigin)) {
+	// PeekAll lends one buffer to all its callers: what it returned first
+	// must be copied before it is called again.
+	site := slices.Clone(h.PeekAll("Sec-Fetch-Site"))
+	if !o.allow(string(h.Host()), site, h.PeekAll(fiber.HeaderOrigin)) {
 		return CrossOrigin()
 	}
 	return nil

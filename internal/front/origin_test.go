@@ -102,3 +102,31 @@ func TestGuardCookies(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckReadsBothHeaders: every browser sends both with a request that may
+// change something.
+func TestCheckReadsBothHeaders(t *testing.T) {
+	for _, c := range []struct {
+		site, origin string
+		want         int
+	}{
+		{"same-origin", "https://example.com", 200},
+		{"same-origin", "https://elsewhere.example", 200}, // a proxy changed Host
+		{"cross-site", "https://evil.example", 403},
+		{"cross-site", "https://example.com", 403},
+		{"same-site", "https://sibling.example.com", 403},
+		{"cross-site", "https://good.example", 200},
+	} {
+		app := NewApp(AppConfig{Name: "test", Log: discard, Registry: prometheus.NewRegistry(), Origins: ParseOrigins("https://good.example")})
+		app.Post("/", func(*fiber.Ctx) error { return nil })
+		req := httptest.NewRequest(http.MethodPost, "/", http.NoBody)
+		req.Header = http.Header{"Cookie": {AccessCookie + "=a"}, "Sec-Fetch-Site": {c.site}, "Origin": {c.origin}}
+		res, err := app.Test(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.StatusCode != c.want {
+			t.Errorf("%s from %s: %d, want %d", c.site, c.origin, res.StatusCode, c.want)
+		}
+	}
+}
