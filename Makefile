@@ -14,6 +14,7 @@ run: build ## Set up and start everything on this machine, in one process
 test: ## Set up and run every test, under the race detector
 	@scripts/ensure-redis
 	@scripts/ensure-cc
+	@scripts/ensure-chromium
 	$(GO) vet ./...
 	CGO_ENABLED=1 $(GO) test -race -timeout 25m ./...
 

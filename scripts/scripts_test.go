@@ -137,3 +137,18 @@ func TestEnsureCC(t *testing.T) {
 		t.Errorf("with one there: %v %s", err, out)
 	}
 }
+
+func TestEnsureChromium(t *testing.T) {
+	m := newMachine(t)
+	m.tool("chromium-browser", "exit 1") // as Ubuntu's, which wants a snap
+	if out, err := m.run("ensure-chromium"); err == nil || !strings.Contains(out, "apt-get install chromium") {
+		t.Errorf("without one: %v %s", err, out)
+	}
+	m.installer("apt-get", "chromium", "chromium-headless-shell", "echo Chromium 150")
+	if out, err := m.run("ensure-chromium"); err != nil || !strings.Contains(m.calls(), "apt-get install") {
+		t.Errorf("with one in the packages: %v %s", err, out)
+	}
+	if out, err := m.run("ensure-chromium"); err != nil || out != "" {
+		t.Errorf("with one there: %v %s", err, out)
+	}
+}
