@@ -2,6 +2,10 @@ package front
 
 import (
 	"errors"
+	"maps"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,6 +14,20 @@ import (
 type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
+
+	// known holds the collectors of what has been answered before: looking
+	// labels up takes longer than an edge needs to decide. It is replaced,
+	// never changed, and as bounded as the labels are.
+	known  atomic.Pointer[map[answered]collectors]
+	adding sync.Mutex
+}
+
+// answered is what requests are counted by.
+type answered struct{ route, method, class string }
+
+type collectors struct {
+	requests prometheus.Counter
+	duration prometheus.Observer
 }
 
 // newMetrics registers the HTTP metrics, or finds them registered: two
@@ -43,9 +61,33 @@ func register[C prometheus.Collector](r prometheus.Registerer, c C) C {
 	return c
 }
 
+// observe may be given strings that do not outlive the request.
 func (m *metrics) observe(route, method string, status int, took time.Duration) {
-	m.requests.WithLabelValues(route, method, class(status)).Inc()
-	m.duration.WithLabelValues(route, method).Observe(took.Seconds())
+	what := answered{route, method, class(status)}
+	c, ok := collectors{}, false
+	if known := m.known.Load(); known != nil {
+		c, ok = (*known)[what]
+	}
+	if !ok {
+		c = m.add(answered{strings.Clone(route), strings.Clone(method), what.class})
+	}
+	c.requests.Inc()
+	c.duration.Observe(took.Seconds())
+}
+
+func (m *metrics) add(what answered) collectors {
+	m.adding.Lock()
+	defer m.adding.Unlock()
+	c := collectors{
+		requests: m.requests.WithLabelValues(what.route, what.method, what.class),
+		duration: m.duration.WithLabelValues(what.route, what.method),
+	}
+	next := map[answered]collectors{what: c}
+	if known := m.known.Load(); known != nil {
+		maps.Copy(next, *known)
+	}
+	m.known.Store(&next)
+	return c
 }
 
 func class(status int) string {

@@ -1,13 +1,13 @@
 package front
 
 import (
-	"crypto/rand"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -21,6 +21,15 @@ const maxRequestID = 64
 const unmatched = "unmatched"
 
 type requestIDKey struct{}
+
+// What every answer carries, in the form that needs no work.
+var (
+	requestIDHeader          = []byte("X-Request-Id")
+	cacheControlHeader       = []byte(fiber.HeaderCacheControl)
+	noStore                  = []byte("no-store")
+	contentTypeOptionsHeader = []byte(fiber.HeaderXContentTypeOptions)
+	noSniff                  = []byte("nosniff")
+)
 
 // RequestID is the id of the request, which the response and every problem
 // carry; empty for a request that could not be read.
@@ -43,41 +52,67 @@ func observe(log *slog.Logger, m *metrics) fiber.Handler {
 				return err
 			}
 		}
-		c.Set(fiber.HeaderXRequestID, id) // last: a proxying handler replaces all headers
+		c.Response().Header.SetCanonical(requestIDHeader, []byte(id)) // last: a proxying handler replaces all headers
 		writePair(c)
 		took := time.Since(start)
-		m.observe(route, strings.Clone(c.Method()), c.Response().StatusCode(), took) // the labels outlive the request
-		log.LogAttrs(c.UserContext(), slog.LevelDebug, "request",
-			slog.String("method", c.Method()), slog.String("route", route),
-			slog.Int("status", c.Response().StatusCode()), slog.Float64("ms", took.Seconds()*1000),
-			slog.String("request_id", id))
+		m.observe(route, c.Method(), c.Response().StatusCode(), took)
+		if log.Enabled(context.Background(), slog.LevelDebug) { // else not even the attributes are made
+			logRequest(c, log, route, took)
+		}
 		return nil
 	}
+}
+
+func logRequest(c *fiber.Ctx, log *slog.Logger, route string, took time.Duration) {
+	log.LogAttrs(c.UserContext(), slog.LevelDebug, "request",
+		slog.String("method", c.Method()), slog.String("route", route),
+		slog.Int("status", c.Response().StatusCode()), slog.Float64("ms", took.Seconds()*1000),
+		slog.String("request_id", RequestID(c)))
 }
 
 // identify takes over the client's request id if it is harmless, and sets it
 // on the request too, for handlers that pass the request on.
 func identify(c *fiber.Ctx) string {
-	id := strings.Clone(c.Get(fiber.HeaderXRequestID))
+	id := string(c.Request().Header.PeekBytes(requestIDHeader))
 	if !saneID(id) {
-		id = rand.Text()
+		id = newID()
 	}
 	c.Locals(requestIDKey{}, id)
-	c.Request().Header.Set(fiber.HeaderXRequestID, id)
+	c.Request().Header.SetCanonical(requestIDHeader, []byte(id))
 	return id
 }
 
+// newID is unique, not secret: it need not cost a system call.
+func newID() string {
+	const letters = "abcdefghijklmnopqrstuvwxyz234567"
+	var id [26]byte
+	for i := 0; i < len(id); {
+		for bits, n := rand.Uint64(), 0; n < 12 && i < len(id); i, n = i+1, n+1 {
+			id[i] = letters[bits&31]
+			bits >>= 5
+		}
+	}
+	return string(id[:])
+}
+
 func saneID(id string) bool {
-	return id != "" && len(id) <= maxRequestID && strings.IndexFunc(id, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
-	}) < 0
+	if id == "" || len(id) > maxRequestID {
+		return false
+	}
+	for _, b := range []byte(id) {
+		if !(b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || b == '-' || b == '_' || b == '.') {
+			return false
+		}
+	}
+	return true
 }
 
 // secure sets the headers that every answer has. A handler whose answer may
 // be cached (JWKS, metadata) sets its own Cache-Control.
 func secure(c *fiber.Ctx) {
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	h := &c.Response().Header
+	h.SetCanonical(cacheControlHeader, noStore)
+	h.SetCanonical(contentTypeOptionsHeader, noSniff)
 }
 
 // guarded runs the rest of the chain; a panic becomes an internal error.
