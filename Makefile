@@ -24,10 +24,12 @@ build: ## Build bin/issuer, bin/edge and bin/curfew
 lint: ## Check formatting, go vet and staticcheck
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these:" >&2; echo "$$unformatted" >&2; exit 1; fi
 	$(GO) vet ./...
+	cd bench && $(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-bench: ## Run every benchmark
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: ## Measure Curfew beside its peers and write docs/performance.md
+	@scripts/ensure-redis
+	cd bench && $(GO) run . -write ../docs/performance.md
 
 chaos: ## Run the long fault runs, CHAOS_DURATION=60s for each fault
 	@scripts/ensure-redis
