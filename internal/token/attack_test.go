@@ -2,14 +2,16 @@ package token
 
 import (
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -82,6 +84,9 @@ func TestAttacks(t *testing.T) {
 		"kid with SQL":              {withHeader(header("EdDSA", "x' UNION SELECT 'k", "at+jwt")), ErrInvalid},
 		"kid with a command":        {withHeader(header("EdDSA", "k-1|sleep 9", "at+jwt")), ErrInvalid},
 		"kid with NUL":              {withHeader(`{"alg":"EdDSA","kid":"k-1\u0000","typ":"at+jwt"}`), ErrInvalid},
+		"header oversized":          {withHeader(`{"alg":"EdDSA","kid":"k-1","typ":"at+jwt","x":"` + strings.Repeat("x", MaxToken) + `"}`), ErrMalformed},
+		"signature oversized":       {goodToken + strings.Repeat("A", MaxToken), ErrMalformed},
+		"signature longer":          {goodToken + "AAAA", ErrInvalid},
 		"kid too long":              {withHeader(header("EdDSA", strings.Repeat("k", 65), "at+jwt")), ErrInvalid},
 		"crit":                      {extra(`"crit":["exp"]`), ErrInvalid},
 		"crit b64":                  {extra(`"b64":false,"crit":["b64"]`), ErrInvalid},
@@ -144,15 +149,37 @@ func TestPublicKeyAsHMACSecret(t *testing.T) {
 	}
 }
 
+// TestPsychicSignatures: ECDSA signatures of zeros, in both encodings, and a
+// good one in the wrong encoding. A good one has exactly 64 bytes (RFC 7518
+// section 3.4).
+func TestPsychicSignatures(t *testing.T) {
+	key := ecKey(t, elliptic.P256())
+	k := testKeyring(t, map[string]crypto.Signer{"k-1": key})
+	signed := b64(header("ES256", "k-1", "at+jwt")) + "." + b64(claimsJSON(t, nil))
+	digest := sha256.Sum256([]byte(signed))
+	der, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, sig := range map[string]string{
+		"zeros": strings.Repeat("\x00", 64), "zeros in DER": "\x30\x06\x02\x01\x00\x02\x01\x00", "good in DER": string(der), "none": "",
+		"r of zero": strings.Repeat("\x00", 32) + strings.Repeat("\x01", 32), "order": string(elliptic.P256().Params().N.Bytes()) + strings.Repeat("\x01", 32),
+	} {
+		if _, err := testVerifier(t, k).Verify(t.Context(), signed+"."+b64(sig)); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v, want ErrInvalid", name, err)
+		}
+	}
+}
+
 // TestMutations changes good tokens at random. The seed is printed.
 func TestMutations(t *testing.T) {
 	k := testKeyring(t, map[string]crypto.Signer{"k-1": edKey(t)})
 	v := testVerifier(t, k)
 	good := mint(t, k, goodClaims())
-	seed := rand.Uint64()
+	seed := mathrand.Uint64()
 	t.Logf("seed %d", seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
-	for range 2000 {
+	rng := mathrand.New(mathrand.NewPCG(seed, 0))
+	for range 10_000 {
 		raw := mutate(rng, good)
 		if raw == good {
 			continue
@@ -163,7 +190,7 @@ func TestMutations(t *testing.T) {
 	}
 }
 
-func mutate(rng *rand.Rand, s string) string {
+func mutate(rng *mathrand.Rand, s string) string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=\n+/"
 	i, j := rng.IntN(len(s)), rng.IntN(len(s))
 	i, j = min(i, j), max(i, j)

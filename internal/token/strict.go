@@ -12,15 +12,25 @@ var strictBase64 = base64.RawURLEncoding.Strict()
 
 // parsed is a token taken apart, its header understood, nothing verified.
 type parsed struct {
-	alg, kid  string
+	alg       string
+	kid, typ  string
 	signed    string // what the signature covers: header "." payload
 	payload   string // still encoded
 	signature []byte
 }
 
-// parse takes a token in compact form apart (RFC 7515 section 7.1) and reads
-// its header. It accepts one spelling of each token only.
+// parse takes an access token apart and reads its header.
 func parse(raw string) (parsed, error) {
+	p, err := takeApart(raw)
+	if err == nil && !isAccessTokenType(p.typ) {
+		err = fmt.Errorf("%w: not typed as an access token", ErrInvalid)
+	}
+	return p, err
+}
+
+// takeApart is parse for any JWS in compact form (RFC 7515 section 7.1). It
+// accepts one spelling of each only.
+func takeApart(raw string) (parsed, error) {
 	if len(raw) > MaxToken {
 		return parsed{}, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, MaxToken)
 	}
@@ -60,7 +70,6 @@ func isBase64URL(s string) bool {
 // readHeader allows alg, kid and typ, and nothing else: no crit, jwk, jku, x5c
 // or x5u can then mean anything (RFC 8725 section 3.10).
 func (p *parsed) readHeader(encoded string) error {
-	var typ string
 	err := decodeObject(encoded, func(name string) any {
 		switch name {
 		case "alg":
@@ -68,15 +77,13 @@ func (p *parsed) readHeader(encoded string) error {
 		case "kid":
 			return &p.kid
 		case "typ":
-			return &typ
+			return &p.typ
 		}
 		return nil
 	})
 	switch {
 	case err != nil:
 		return err
-	case !isAccessTokenType(typ):
-		return fmt.Errorf("%w: not typed as an access token", ErrInvalid)
 	case !validKeyID(p.kid):
 		return fmt.Errorf("%w: no usable kid", ErrInvalid)
 	}
