@@ -7,6 +7,24 @@ import (
 	"testing"
 )
 
+// TestObjectsThatAreTaken: strictness refuses nothing that is merely unusual.
+func TestObjectsThatAreTaken(t *testing.T) {
+	for _, object := range []string{
+		"{}", " { } ", `{"a":{"b":[1,{"c":"}]\""}]},"d":"{"}`, `{"a":[[[["]"]]]],"b":"\\"}`, "\t{\n\"a\"\r:\"b\" , \"c\":-1.5e3\n}",
+		`{"":"","a":null,"b":true,"c":[],"d":{}}`, `{"\u0061":"\ud83d\ude00"}`,
+	} {
+		var want map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(object), &want); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		err := decodeObject(b64(object), func(string) any { n++; return new(json.RawMessage) })
+		if err != nil || n != len(want) {
+			t.Errorf("%s: %d members, %v; want %d", object, n, err, len(want))
+		}
+	}
+}
+
 // FuzzDecodeObject compares with encoding/json's own reading, member by member.
 func FuzzDecodeObject(f *testing.F) {
 	for _, seed := range []string{
