@@ -25,6 +25,9 @@ type Issuer struct {
 	SessionMax   time.Duration `koanf:"session_max" default:"720h" usage:"a session ends this long after its login"`
 	RefreshGrace time.Duration `koanf:"refresh_grace" default:"10s" usage:"how long a refresh token may be retried after its first use"`
 
+	Sliding    bool `koanf:"sliding" default:"true" usage:"whether a refresh moves the end by refresh_ttl on; else it stays where the login put it"`
+	BindDevice bool `koanf:"bind_device" default:"false" usage:"demand a device id at login and the same one at every refresh"`
+
 	SessionLimit        int    `koanf:"session_limit" default:"0" usage:"sessions a user may have, 0 for no limit"`
 	SessionLimitPerKind int    `koanf:"session_limit_per_kind" default:"0" usage:"sessions a user may have per kind of device, 0 for no limit"`
 	SessionLimitPolicy  string `koanf:"session_limit_policy" default:"newest_wins" usage:"at the limit: newest_wins ends the oldest session, refuse declines the login"`

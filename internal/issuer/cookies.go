@@ -51,14 +51,19 @@ func (i *Issuer) mayKeepCookies(c *fiber.Ctx, wanted bool) error {
 
 type refreshRequest struct {
 	RefreshToken string `json:"refresh_token"`
+	DeviceID     string `json:"device_id"`
 	Cookies      bool   `json:"cookies"`
 }
+
+// deviceHeader carries the device's id where there is no body for it.
+const deviceHeader = "X-Curfew-Device"
 
 // A presented refresh token.
 type presented struct {
 	token   string // empty if there is none
 	stored  bool   // it is the cookie's, if there is one, and so is any access token
 	cookies bool   // the answer goes into cookies
+	device  string // id of the device that presents it, empty if it does not say
 }
 
 // presented returns the refresh token of the body or else of the cookie. What
@@ -70,7 +75,10 @@ func (i *Issuer) presented(c *fiber.Ctx) (p presented, err error) {
 			return p, err
 		}
 	}
-	p = presented{token: req.RefreshToken, cookies: req.Cookies}
+	p = presented{token: req.RefreshToken, cookies: req.Cookies, device: req.DeviceID}
+	if p.device == "" {
+		p.device = string([]byte(c.Get(deviceHeader)))
+	}
 	if p.token == "" {
 		if p.token, err = front.RefreshToken(c); err != nil {
 			return p, err

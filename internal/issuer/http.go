@@ -77,7 +77,7 @@ func problem(err error) error {
 	case errors.Is(err, session.ErrNotFound):
 		return front.NotFound()
 	case errors.Is(err, session.ErrBadDevice):
-		return front.BadRequest("device: kind must be web, ios, android, desktop, cli or other; id and name at most 128 bytes of UTF-8").Because(err)
+		return front.BadRequest("device: kind must be web, ios, android, desktop, cli or other; id and name at most 128 bytes of UTF-8, the id required where sessions are bound to it").Because(err)
 	case errors.Is(err, session.ErrUnavailable):
 		return front.Unavailable("the session store cannot be used right now").Because(err)
 	}

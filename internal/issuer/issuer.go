@@ -130,6 +130,7 @@ func (i *Issuer) assemble() {
 			LockThreshold: cfg.LoginLockThreshold, LockWindow: cfg.LoginLockWindow, LockDuration: cfg.LoginLockDuration,
 			IPLimit: cfg.LoginIPLimit, IPWindow: cfg.LoginIPWindow,
 		},
+		FixedEnd: !cfg.Sliding, BindDevice: cfg.BindDevice,
 		Limit: session.Limit{
 			Total: cfg.SessionLimit, PerKind: cfg.SessionLimitPerKind, Refuse: cfg.SessionLimitPolicy == config.Refuse,
 		},

@@ -44,7 +44,7 @@ func (i *Issuer) refresh(c *fiber.Ctx) error {
 	if p.token == "" {
 		return front.BadRequest("refresh_token is required")
 	}
-	grant, err := i.sessions.Refresh(c.UserContext(), p.token, i.proxies.ClientIP(c))
+	grant, err := i.sessions.Refresh(c.UserContext(), p.token, session.Caller{IP: i.proxies.ClientIP(c), DeviceID: p.device})
 	if err != nil {
 		return p.refused(c, problem(err))
 	}

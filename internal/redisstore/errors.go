@@ -25,6 +25,8 @@ func outcome(op, word string) error {
 		return session.ErrEnded
 	case "INVALID":
 		return session.ErrRefreshInvalid
+	case "DEVICE":
+		return session.ErrWrongDevice
 	case "REUSED":
 		return session.ErrRefreshReused
 	case "LIMIT":

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/curfew-auth/curfew/internal/session"
 )
@@ -12,13 +13,16 @@ import (
 // maxListed bounds what one List holds the server up for.
 const maxListed = 1000
 
+// seenEvery is how exact the time last seen is.
+const seenEvery = time.Minute
+
 // Rotate implements session.Store.
 func (s *Store) Rotate(ctx context.Context, r session.Rotation) (session.Rotated, error) {
 	answer, err := s.run(ctx, "rotate refresh token", s.scripts.rotate,
 		[]string{s.keys.stamp(), s.keys.vouch(), s.keys.session(r.SessionID)},
 		s.keys.revocations(), hex.EncodeToString(r.Family[:]), hex.EncodeToString(r.Presented[:]),
 		hex.EncodeToString(r.Successor[:]), hex.EncodeToString(r.Salt[:]),
-		r.Grace.Milliseconds(), r.Idle.Milliseconds())
+		r.Grace.Milliseconds(), r.Idle.Milliseconds(), seenEvery.Milliseconds(), r.BindDevice, r.DeviceID)
 	if err != nil {
 		return session.Rotated{}, err
 	}

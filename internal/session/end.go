@@ -15,25 +15,38 @@ const endTimeout = 5 * time.Second
 
 // refused acts on a refresh that the store declined: a reused token ends the
 // session, even if whoever presented it has hung up.
-func (s *Service) refused(ctx context.Context, presented refreshToken, ip string, err error) error {
-	if !errors.Is(err, ErrRefreshReused) {
+func (s *Service) refused(ctx context.Context, presented refreshToken, by Caller, err error) error {
+	kind, reason := EventReuse, "refresh_reuse"
+	switch {
+	case errors.Is(err, ErrWrongDevice):
+		kind, reason = EventDeviceMismatch, "device_mismatch"
+	case !errors.Is(err, ErrRefreshReused):
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
 	id := presented.session.String()
-	of, getErr := s.Store.Get(ctx, id)
-	if getErr != nil { // ended meanwhile, or the store is gone: the event says less
-		of = Session{ID: id}
+	s.suspicious(ctx, kind, reason, id, by)
+	if kind == EventDeviceMismatch {
+		return err
 	}
-	s.Trail.Record(Event{
-		Kind: EventReuse, At: time.Now(), Tenant: of.Tenant, UserID: of.UserID, SessionID: id,
-		Device: of.Device, IP: clip(ip, maxIP), UserAgent: of.UserAgent, Reason: "refresh_reuse",
-	})
-	if _, endErr := s.Revoker.Revoke(ctx, events.ScopeSession, id, "refresh_reuse", actorSelf); endErr != nil {
+	if _, endErr := s.Revoker.Revoke(ctx, events.ScopeSession, id, reason, actorSelf); endErr != nil {
 		return fmt.Errorf("session: end after reuse: %w", endErr) // not ended, so not claimed
 	}
 	return err
+}
+
+// suspicious notes and counts a refresh that a thief may have tried.
+func (s *Service) suspicious(ctx context.Context, kind, reason, id string, by Caller) {
+	of, err := s.Store.Get(ctx, id)
+	if err != nil { // ended meanwhile, or the store is gone: the event says less
+		of = Session{ID: id}
+	}
+	s.Metrics.suspicious.WithLabelValues(kind).Inc()
+	s.Trail.Record(Event{
+		Kind: kind, At: time.Now(), Tenant: of.Tenant, UserID: of.UserID, SessionID: id,
+		Device: of.Device, IP: clip(by.IP, maxIP), UserAgent: of.UserAgent, Reason: reason,
+	})
 }
 
 // Logout ends a session everywhere. It does not ask the store first, so that

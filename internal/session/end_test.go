@@ -21,9 +21,9 @@ func TestLogout(t *testing.T) {
 			t.Errorf("receipt: %+v", r)
 		}
 	}
-	_, err := b.Refresh(t.Context(), g.RefreshToken, "")
+	_, err := b.Refresh(t.Context(), g.RefreshToken, session.Caller{})
 	wantError(t, "refresh", err, session.ErrEnded)
-	_, err = b.Refresh(t.Context(), other.RefreshToken, "")
+	_, err = b.Refresh(t.Context(), other.RefreshToken, session.Caller{})
 	must(t, err)
 	if got := b.ends.reasons(t); len(got) != 1 || got[0] != "logout by u-alice" {
 		t.Errorf("revocations: %v", got)
@@ -41,7 +41,7 @@ func TestLogout(t *testing.T) {
 func TestLogoutByRefreshToken(t *testing.T) {
 	b := newBench(t)
 	first := b.login(t, "alice")
-	second, err := b.Refresh(t.Context(), first.RefreshToken, "")
+	second, err := b.Refresh(t.Context(), first.RefreshToken, session.Caller{})
 	must(t, err)
 	r, err := b.LogoutRefresh(t.Context(), first.RefreshToken) // rotated away, once genuine
 	must(t, err)
@@ -72,7 +72,7 @@ func TestEndOne(t *testing.T) {
 	}
 	_, err := b.EndOne(t.Context(), "default", "u-alice", mine.SessionID)
 	must(t, err)
-	_, err = b.Refresh(t.Context(), mine.RefreshToken, "")
+	_, err = b.Refresh(t.Context(), mine.RefreshToken, session.Caller{})
 	wantError(t, "refresh", err, session.ErrEnded)
 }
 

@@ -19,6 +19,7 @@ func (s *Service) evicted(ctx context.Context, o Opened) {
 	if len(o.Evicted) == 0 {
 		return
 	}
+	s.Metrics.evicted.Add(float64(len(o.Evicted)))
 	filed := make([]events.Revocation, 0, len(o.Evicted))
 	for _, e := range o.Evicted {
 		filed = append(filed, e.Revocation)

@@ -31,6 +31,7 @@ type bench struct {
 	ends    *storeRevoker
 	trail   *trail
 	verify  *token.Verifier
+	parts   session.Parts
 	restart func(session.Config) *session.Service
 }
 
@@ -52,6 +53,7 @@ func newBench(t *testing.T) *bench {
 	must(t, err)
 	b.ends = &storeRevoker{store: b.store}
 	parts := session.Parts{Store: b.store, Revoker: b.ends, Minter: keys, Users: users(t), Trail: b.trail, Attempts: redisstore.NewAttempts(rdb, "test")}
+	b.parts = parts
 	b.restart = func(c session.Config) *session.Service { return session.NewService(parts, c) }
 	b.Service = b.restart(config())
 	return b

@@ -1,6 +1,8 @@
 package session_test
 
 import (
+	"cmp"
+	"context"
 	"slices"
 	"sync"
 	"testing"
@@ -35,9 +37,9 @@ func TestNewestWins(t *testing.T) {
 	must(t, err)
 	_, err = loginOn(t, s[1], "web")
 	must(t, err)
-	_, err = b.Refresh(t.Context(), old.RefreshToken, "")
+	_, err = b.Refresh(t.Context(), old.RefreshToken, session.Caller{})
 	wantError(t, "refresh of the evicted session", err, session.ErrEnded)
-	_, err = b.Refresh(t.Context(), phone.RefreshToken, "")
+	_, err = b.Refresh(t.Context(), phone.RefreshToken, session.Caller{})
 	must(t, err)
 	if got := b.ends.completed; len(got) != 1 || got[0].Subject != old.SessionID || got[0].Scope != events.ScopeSession ||
 		got[0].Reason != "session_limit" || got[0].Actor != "curfew" {
@@ -64,7 +66,7 @@ func TestLimitRefuses(t *testing.T) {
 		e.SessionID != "" || e.Device.ID != "d-ios" || e.At.IsZero() {
 		t.Errorf("trail: %+v", e)
 	}
-	_, err = b.Refresh(t.Context(), first.RefreshToken, "")
+	_, err = b.Refresh(t.Context(), first.RefreshToken, session.Caller{})
 	must(t, err)
 	_, err = b.Logout(t.Context(), first.SessionID, "u-alice")
 	must(t, err)
@@ -72,10 +74,46 @@ func TestLimitRefuses(t *testing.T) {
 	must(t, err)
 }
 
+// everybody is an Authenticator that lets everybody in.
+type everybody struct{}
+
+func (everybody) Authenticate(_ context.Context, c session.Credentials) (session.User, error) {
+	return session.User{ID: "u-" + c.Username, Tenant: cmp.Or(c.Tenant, session.DefaultTenant)}, nil
+}
+
+// The same name in two tenants is two people: limits and lists never cross.
+func TestTenantsAreApart(t *testing.T) {
+	b := newBench(t)
+	b.parts.Users = everybody{}
+	rules := config()
+	rules.Limit = session.Limit{Total: 1, PerKind: 1}
+	s := session.NewService(b.parts, rules)
+	grants := map[string]session.Grant{}
+	for _, tenant := range []string{"acme", "umbrella", "default"} {
+		g, err := s.Login(t.Context(), session.Credentials{Username: "alice", Password: "x", Tenant: tenant})
+		must(t, err)
+		grants[tenant] = g
+	}
+	_, err := s.EndOne(t.Context(), "acme", "u-alice", grants["umbrella"].SessionID)
+	wantError(t, "end another tenant's session", err, session.ErrNotFound)
+	_, err = s.EndAll(t.Context(), "umbrella", "u-alice", "")
+	must(t, err)
+	for tenant, want := range map[string]int{"acme": 1, "umbrella": 0, "default": 1} {
+		list, err := s.Sessions(t.Context(), tenant, "u-alice")
+		must(t, err)
+		if len(list) != want || want == 1 && list[0].ID != grants[tenant].SessionID {
+			t.Errorf("%s: %+v", tenant, list)
+		}
+	}
+}
+
 // Two issuers, many logins at once: exactly one session is left.
 func TestLimitHoldsUnderParallelLogins(t *testing.T) {
 	b := newBench(t)
-	s := b.limited(session.Limit{Total: 1})
+	b.parts.Users = everybody{} // or most would wait for their turn to hash
+	rules := config()
+	rules.Limit.Total = 1
+	s := [2]*session.Service{session.NewService(b.parts, rules), session.NewService(b.parts, rules)}
 	const logins = 50
 	var wg sync.WaitGroup
 	for n := range logins {

@@ -29,6 +29,14 @@ func (d Device) check() error {
 	return nil
 }
 
+// checkDevice refuses a device that a login cannot come from.
+func (s *Service) checkDevice(d Device) error {
+	if s.config.BindDevice && d.ID == "" {
+		return fmt.Errorf("%w: id is required", ErrBadDevice)
+	}
+	return d.check()
+}
+
 // clip shortens text that only informs, without splitting a character.
 func clip(text string, most int) string {
 	if len(text) > most {

@@ -21,7 +21,7 @@ func (c Credentials) oversized() bool {
 // Login authenticates a user and opens a session. Errors:
 // ErrInvalidCredentials, ErrBadDevice, ErrSessionLimit, a Delay, ErrUnavailable.
 func (s *Service) Login(ctx context.Context, c Credentials) (Grant, error) {
-	if err := c.Device.check(); err != nil {
+	if err := s.checkDevice(c.Device); err != nil {
 		return Grant{}, err
 	}
 	user, err := s.authenticate(ctx, c)

@@ -6,10 +6,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics count what becomes of logins.
+// Metrics count what becomes of logins and sessions.
 type Metrics struct {
-	failures *prometheus.CounterVec
-	lockouts prometheus.Counter
+	failures   *prometheus.CounterVec
+	lockouts   prometheus.Counter
+	suspicious *prometheus.CounterVec
+	evicted    prometheus.Counter
 }
 
 // NewMetrics registers the metrics of the rules.
@@ -22,8 +24,18 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		lockouts: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "curfew_login_lockouts_total", Help: "Accounts locked by failed logins at this issuer.",
 		}),
+		suspicious: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "curfew_refresh_suspicious_total",
+			Help: "Refreshes that a thief may have tried: reuse, which ended the session, or device_mismatch.",
+		}, []string{"kind"}),
+		evicted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "curfew_sessions_evicted_total", Help: "Sessions ended by a newer one because of a limit.",
+		}),
 	}
-	r.MustRegister(m.failures, m.lockouts)
+	r.MustRegister(m.failures, m.lockouts, m.suspicious, m.evicted)
+	for _, kind := range [...]string{EventReuse, EventDeviceMismatch} {
+		m.suspicious.WithLabelValues(kind)
+	}
 	for _, reason := range [...]string{"credentials", "locked", "throttled", "busy", "unavailable", "other"} {
 		m.failures.WithLabelValues(reason) // so that a rate has a beginning
 	}

@@ -49,7 +49,7 @@ type Evicted struct {
 // open opens a session for somebody who has been authenticated: of says who,
 // where and for what. Errors: ErrBadDevice, ErrSessionLimit, ErrUnavailable.
 func (s *Service) open(ctx context.Context, of Session) (Grant, error) {
-	if err := of.Device.check(); err != nil {
+	if err := s.checkDevice(of.Device); err != nil {
 		return Grant{}, err
 	}
 	first := newRefreshToken(uuid.New())

@@ -33,6 +33,12 @@ type Config struct {
 	Grace      time.Duration // for retries of a refresh
 	Login      LoginLimits
 	Limit      Limit
+	// FixedEnd leaves the end of a session where RefreshTTL put it at the
+	// login. Without it every refresh moves it on.
+	FixedEnd bool
+	// BindDevice demands a device id at every login, and the same one at
+	// every refresh.
+	BindDevice bool
 }
 
 // Parts are what a Service works with. All are required, except Attempts when
@@ -74,11 +80,14 @@ type Grant struct {
 	UserID           string
 }
 
+// A Caller is whoever presents a refresh token.
+type Caller struct{ IP, DeviceID string }
+
 // Refresh exchanges a refresh token. A retry within the grace gets the same
 // refresh token again, and an access token of its own. Errors:
-// ErrRefreshInvalid, ErrEnded, ErrUnavailable, and ErrRefreshReused, after
-// which the session has ended everywhere.
-func (s *Service) Refresh(ctx context.Context, raw, ip string) (Grant, error) {
+// ErrRefreshInvalid, ErrWrongDevice, ErrEnded, ErrUnavailable, and
+// ErrRefreshReused, after which the session has ended everywhere.
+func (s *Service) Refresh(ctx context.Context, raw string, by Caller) (Grant, error) {
 	presented, err := parseRefresh(raw)
 	if err != nil {
 		return Grant{}, err
@@ -88,16 +97,23 @@ func (s *Service) Refresh(ctx context.Context, raw, ip string) (Grant, error) {
 	rotated, err := s.Store.Rotate(ctx, Rotation{
 		SessionID: presented.session.String(), Family: presented.familyHash(), Presented: presented.secretHash(),
 		Successor: presented.successor(salt).secretHash(), Salt: salt,
-		Grace: s.config.Grace, Idle: s.config.RefreshTTL,
+		Grace: s.config.Grace, Idle: s.config.idle(), BindDevice: s.config.BindDevice, DeviceID: by.DeviceID,
 	})
 	if err != nil {
-		return Grant{}, s.refused(ctx, presented, ip, err)
+		return Grant{}, s.refused(ctx, presented, by, err)
 	}
 	grant, err := s.grant(rotated.Session, rotated.Stamp, presented.successor(rotated.Salt), rotated.RefreshExpiresAt)
 	if err == nil {
-		s.record(EventRefresh, rotated.Session, rotated.Stamp.Now, ip)
+		s.record(EventRefresh, rotated.Session, rotated.Stamp.Now, by.IP)
 	}
 	return grant, err
+}
+
+func (c Config) idle() time.Duration {
+	if c.FixedEnd {
+		return 0
+	}
+	return c.RefreshTTL
 }
 
 // grant mints the access token. Its times are the store's, and it does not

@@ -84,7 +84,7 @@ func TestLoginBoundsWhatItStores(t *testing.T) {
 func TestRefresh(t *testing.T) {
 	b := newBench(t)
 	first := b.login(t, "alice")
-	second, err := b.Refresh(t.Context(), first.RefreshToken, "192.0.2.8")
+	second, err := b.Refresh(t.Context(), first.RefreshToken, session.Caller{IP: "192.0.2.8"})
 	must(t, err)
 	if second.RefreshToken == first.RefreshToken || second.AccessToken == first.AccessToken || second.SessionID != first.SessionID {
 		t.Error("the refresh gave the same again, or another session")
@@ -98,7 +98,7 @@ func TestRefresh(t *testing.T) {
 	if e := b.trail.last(); e.Kind != session.EventRefresh || e.IP != "192.0.2.8" || e.UserID != "u-alice" {
 		t.Errorf("trail: %+v", e)
 	}
-	third, err := b.Refresh(t.Context(), second.RefreshToken, "")
+	third, err := b.Refresh(t.Context(), second.RefreshToken, session.Caller{})
 	must(t, err)
 	if third.RefreshToken == second.RefreshToken {
 		t.Error("the chain stopped")
@@ -113,7 +113,7 @@ func TestRefreshRacesGiveOneSuccessor(t *testing.T) {
 	for i := range got {
 		wg.Go(func() {
 			var err error
-			if got[i], err = b.Refresh(t.Context(), first.RefreshToken, ""); err != nil {
+			if got[i], err = b.Refresh(t.Context(), first.RefreshToken, session.Caller{}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -129,18 +129,18 @@ func TestRefreshRacesGiveOneSuccessor(t *testing.T) {
 	if len(access) != len(got) {
 		t.Errorf("%d access tokens for %d answers", len(access), len(got))
 	}
-	_, err := b.Refresh(t.Context(), got[0].RefreshToken, "")
+	_, err := b.Refresh(t.Context(), got[0].RefreshToken, session.Caller{})
 	must(t, err)
 }
 
 func TestReuseEndsTheSession(t *testing.T) {
 	b := newBench(t)
 	first, other := b.login(t, "alice"), b.login(t, "alice")
-	second, err := b.Refresh(t.Context(), first.RefreshToken, "")
+	second, err := b.Refresh(t.Context(), first.RefreshToken, session.Caller{})
 	must(t, err)
-	third, err := b.Refresh(t.Context(), second.RefreshToken, "")
+	third, err := b.Refresh(t.Context(), second.RefreshToken, session.Caller{})
 	must(t, err)
-	_, err = b.Refresh(t.Context(), first.RefreshToken, "203.0.113.9")
+	_, err = b.Refresh(t.Context(), first.RefreshToken, session.Caller{IP: "203.0.113.9"})
 	wantError(t, "reuse", err, session.ErrRefreshReused)
 	if e := b.trail.last(); e.Kind != session.EventReuse || e.UserID != "u-alice" || e.IP != "203.0.113.9" {
 		t.Errorf("trail: %+v", e)
@@ -149,10 +149,10 @@ func TestReuseEndsTheSession(t *testing.T) {
 		t.Errorf("revocations: %v", got)
 	}
 	for _, raw := range []string{third.RefreshToken, first.RefreshToken} {
-		_, err = b.Refresh(t.Context(), raw, "")
+		_, err = b.Refresh(t.Context(), raw, session.Caller{})
 		wantError(t, "refresh after the end", err, session.ErrEnded)
 	}
-	_, err = b.Refresh(t.Context(), other.RefreshToken, "")
+	_, err = b.Refresh(t.Context(), other.RefreshToken, session.Caller{})
 	must(t, err)
 }
 
@@ -160,17 +160,17 @@ func TestReuseEndsTheSession(t *testing.T) {
 func TestReuseIsClaimedOnlyWhenEnded(t *testing.T) {
 	b := newBench(t)
 	first := b.login(t, "alice")
-	second, err := b.Refresh(t.Context(), first.RefreshToken, "")
+	second, err := b.Refresh(t.Context(), first.RefreshToken, session.Caller{})
 	must(t, err)
-	_, err = b.Refresh(t.Context(), second.RefreshToken, "")
+	_, err = b.Refresh(t.Context(), second.RefreshToken, session.Caller{})
 	must(t, err)
 	b.ends.err = session.ErrUnavailable
-	_, err = b.Refresh(t.Context(), first.RefreshToken, "")
+	_, err = b.Refresh(t.Context(), first.RefreshToken, session.Caller{})
 	if !errors.Is(err, session.ErrUnavailable) || errors.Is(err, session.ErrRefreshReused) {
 		t.Fatalf("got %v", err)
 	}
 	b.ends.err = nil
-	_, err = b.Refresh(t.Context(), first.RefreshToken, "")
+	_, err = b.Refresh(t.Context(), first.RefreshToken, session.Caller{})
 	wantError(t, "again", err, session.ErrRefreshReused)
 }
 
@@ -178,13 +178,13 @@ func TestReuseIsClaimedOnlyWhenEnded(t *testing.T) {
 func TestReuseEndsEvenIfTheCallerIsGone(t *testing.T) {
 	b := newBench(t)
 	first := b.login(t, "alice")
-	second, err := b.Refresh(t.Context(), first.RefreshToken, "")
+	second, err := b.Refresh(t.Context(), first.RefreshToken, session.Caller{})
 	must(t, err)
-	_, err = b.Refresh(t.Context(), second.RefreshToken, "")
+	_, err = b.Refresh(t.Context(), second.RefreshToken, session.Caller{})
 	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	b.Store = hangUp{b.Store, cancel}
-	_, err = b.Refresh(ctx, first.RefreshToken, "")
+	_, err = b.Refresh(ctx, first.RefreshToken, session.Caller{})
 	wantError(t, "reuse", err, session.ErrRefreshReused)
 	_, err = b.store.Get(t.Context(), first.SessionID)
 	wantError(t, "get", err, session.ErrNotFound)
@@ -206,12 +206,12 @@ func TestForgedTokenEndsNothing(t *testing.T) {
 	b := newBench(t)
 	mine, yours := b.login(t, "alice"), b.login(t, "bob")
 	forged := splice(t, mine.SessionID, yours.RefreshToken)
-	_, err := b.Refresh(t.Context(), forged, "")
+	_, err := b.Refresh(t.Context(), forged, session.Caller{})
 	wantError(t, "refresh", err, session.ErrRefreshInvalid)
 	_, err = b.LogoutRefresh(t.Context(), forged)
 	wantError(t, "logout", err, session.ErrRefreshInvalid)
 	for _, bad := range []string{"", "cfr_", mine.AccessToken, mine.RefreshToken + "A"} {
-		_, err = b.Refresh(t.Context(), bad, "")
+		_, err = b.Refresh(t.Context(), bad, session.Caller{})
 		wantError(t, "refresh", err, session.ErrRefreshInvalid)
 		_, err = b.LogoutRefresh(t.Context(), bad)
 		wantError(t, "logout", err, session.ErrRefreshInvalid)
@@ -219,7 +219,7 @@ func TestForgedTokenEndsNothing(t *testing.T) {
 	if got := b.ends.reasons(t); len(got) != 0 {
 		t.Errorf("revocations: %v", got)
 	}
-	_, err = b.Refresh(t.Context(), mine.RefreshToken, "")
+	_, err = b.Refresh(t.Context(), mine.RefreshToken, session.Caller{})
 	must(t, err)
 }
 
@@ -229,9 +229,9 @@ func TestRefreshOutsideGraceIsReuse(t *testing.T) {
 	c.Grace = 0
 	strict := b.restart(c)
 	first := b.login(t, "alice")
-	_, err := strict.Refresh(t.Context(), first.RefreshToken, "")
+	_, err := strict.Refresh(t.Context(), first.RefreshToken, session.Caller{})
 	for err == nil { // within the same millisecond the grace of zero still holds
-		_, err = strict.Refresh(t.Context(), first.RefreshToken, "")
+		_, err = strict.Refresh(t.Context(), first.RefreshToken, session.Caller{})
 	}
 	wantError(t, "refresh", err, session.ErrRefreshReused)
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/curfew-auth/curfew/internal/events"
@@ -16,6 +17,9 @@ var (
 	ErrInvalidCredentials = errors.New("session: invalid credentials")
 	// ErrRefreshInvalid: the refresh token was never issued, or is malformed.
 	ErrRefreshInvalid = errors.New("session: refresh token invalid")
+	// ErrWrongDevice: a good refresh token, presented by another device than
+	// the session is bound to. Nothing changed.
+	ErrWrongDevice = fmt.Errorf("%w: another device", ErrRefreshInvalid)
 	// ErrRefreshReused: a refresh token that had been rotated away came
 	// back after its grace. The session is over.
 	ErrRefreshReused = errors.New("session: refresh token reused")
@@ -54,7 +58,7 @@ type Session struct {
 	UserAgent string
 	CreatedAt time.Time // by the store's clock
 	ExpiresAt time.Time // the absolute end, by the store's clock
-	LastSeen  time.Time // the last login or refresh
+	LastSeen  time.Time // the last login or refresh, to the minute
 }
 
 // A Stamp is when the store performed a transition.
@@ -81,7 +85,10 @@ type Rotation struct {
 	Successor [32]byte      // SHA-256 of the secret derived from the presented one with Salt
 	Salt      [16]byte      // fresh, random
 	Grace     time.Duration // how long the predecessor may be presented again
-	Idle      time.Duration // the session ends when it is not refreshed for this long
+	Idle      time.Duration // the session ends when it is not refreshed for this long; 0: its end stays
+	// BindDevice demands that DeviceID be the session's, if that has one.
+	BindDevice bool
+	DeviceID   string
 }
 
 // Rotated is the store's answer to a Rotation.
@@ -108,7 +115,7 @@ type Store interface {
 	// ErrSessionLimit.
 	Create(ctx context.Context, o Opening) (Opened, error)
 	// Rotate exchanges a refresh secret. Errors: ErrRefreshInvalid when the
-	// family does not match (nothing changes), ErrRefreshReused when it does
+	// family does not match, or ErrWrongDevice (nothing changes), ErrRefreshReused when it does
 	// but the secret is neither current nor in grace (nothing changes either:
 	// the caller then ends the session with a revocation), ErrEnded.
 	Rotate(ctx context.Context, r Rotation) (Rotated, error)

@@ -21,6 +21,9 @@ func refreshTests() []test {
 		{"a refresh racing the end never revives", neverRevives},
 		{"a revocation ends a session that came back", revivedIsEnded},
 		{"the family is proved without a change", proves},
+		{"last seen is written once a minute", lastSeen},
+		{"without an idle time the end stays", endStays},
+		{"another device changes nothing", boundToDevice},
 	}
 }
 
@@ -31,7 +34,6 @@ func exchanges(t *testing.T, r *room) {
 		must(t, err)
 		equal(t, "salt", got.Salt, [16]byte{n + 1})
 		equal(t, "user", got.Session.UserID, "u1")
-		equal(t, "last seen", got.Session.LastSeen, got.Stamp.Now)
 		equal(t, "expiry", got.RefreshExpiresAt, got.Stamp.Now.Add(hour))
 	}
 }
@@ -68,7 +70,6 @@ func graceSameSuccessor(t *testing.T, r *room) {
 	must(t, err)
 	equal(t, "salt", late.Salt, won.Salt)
 	equal(t, "expiry", late.RefreshExpiresAt, won.RefreshExpiresAt)
-	equal(t, "last seen", late.Session.LastSeen, won.Session.LastSeen)
 	_, err = r.store.Rotate(t.Context(), rotation(s.ID, 9, 10))
 	wantError(t, "the loser's own successor", err, session.ErrRefreshReused)
 	_, err = r.store.Rotate(t.Context(), rotation(s.ID, 3, 4))
@@ -168,5 +169,78 @@ func proves(t *testing.T, r *room) {
 	_, err = r.store.Prove(t.Context(), s.ID, sum(9))
 	wantError(t, "another family", err, session.ErrRefreshInvalid)
 	_, err = r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
+	must(t, err)
+}
+
+func lastSeen(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	got, err := r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
+	must(t, err)
+	equal(t, "last seen within a minute", got.Session.LastSeen, s.LastSeen)
+	key, secret := r.prefix+"s:"+s.ID, byte(3)
+	for what, seen := range map[string]time.Time{
+		"a minute later": s.LastSeen.Add(-time.Minute), "by a clock that was ahead": s.LastSeen.Add(hour),
+	} {
+		must(t, r.rdb.HSet(t.Context(), key, "seen", seen.UnixMilli()).Err())
+		got, err = r.store.Rotate(t.Context(), rotation(s.ID, secret, secret+1))
+		must(t, err)
+		equal(t, "last seen "+what, got.Session.LastSeen, got.Stamp.Now)
+		secret++
+	}
+	must(t, r.rdb.HSet(t.Context(), key, "seen", s.LastSeen.Add(-hour).UnixMilli()).Err())
+	got, err = r.store.Rotate(t.Context(), rotation(s.ID, secret-1, 99))
+	must(t, err)
+	equal(t, "last seen by a retry", got.Session.LastSeen, got.Stamp.Now)
+}
+
+func endStays(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, 2*hour)
+	for n := byte(2); n < 5; n++ {
+		fixed := rotation(s.ID, n, n+1)
+		fixed.Idle = 0
+		got, err := r.store.Rotate(t.Context(), fixed)
+		must(t, err)
+		equal(t, "end", got.RefreshExpiresAt, s.CreatedAt.Add(hour))
+	}
+	short := r.login(t, "acme", "u1", 30*time.Millisecond, 2*hour)
+	n := byte(2)
+	eventually(t, "the session is over, however often refreshed", func() bool {
+		fixed := rotation(short.ID, n, n+1)
+		fixed.Idle = 0
+		_, err := r.store.Rotate(t.Context(), fixed)
+		n++
+		return errors.Is(err, session.ErrEnded)
+	})
+}
+
+func boundToDevice(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	from := func(device string, presented byte) session.Rotation {
+		rot := rotation(s.ID, presented, 3)
+		rot.BindDevice, rot.DeviceID = true, device
+		return rot
+	}
+	for _, other := range []string{"", "d2", "d1 "} {
+		for _, secret := range []byte{2, 77} { // not even a reuse
+			_, err := r.store.Rotate(t.Context(), from(other, secret))
+			wantError(t, "from "+other, err, session.ErrWrongDevice)
+			wantError(t, "from "+other, err, session.ErrRefreshInvalid)
+		}
+	}
+	strange := from("d2", 2)
+	strange.Family = sum(9)
+	_, err := r.store.Rotate(t.Context(), strange)
+	if !errors.Is(err, session.ErrRefreshInvalid) || errors.Is(err, session.ErrWrongDevice) {
+		t.Fatalf("a forged token from another device: %v", err)
+	}
+	_, err = r.store.Rotate(t.Context(), from("d1", 2))
+	must(t, err)
+
+	bare := newSession("acme", "u2") // from before the rule
+	bare.Device.ID = ""
+	opened, err := r.store.Create(t.Context(), opening(bare, hour, hour))
+	must(t, err)
+	s = opened.Session
+	_, err = r.store.Rotate(t.Context(), from("d2", 2))
 	must(t, err)
 }

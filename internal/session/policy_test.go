@@ -1,0 +1,54 @@
+package session_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/session"
+)
+
+func TestBoundToItsDevice(t *testing.T) {
+	b := newBench(t)
+	rules := config()
+	rules.BindDevice = true
+	s := b.restart(rules)
+	_, err := s.Login(t.Context(), session.Credentials{Username: "alice", Password: password})
+	wantError(t, "login without a device id", err, session.ErrBadDevice)
+	g, err := loginOn(t, s, "web")
+	must(t, err)
+	_, err = s.Refresh(t.Context(), g.RefreshToken, session.Caller{IP: "203.0.113.9", DeviceID: "stolen"})
+	wantError(t, "another device", err, session.ErrRefreshInvalid)
+	if e := b.trail.last(); e.Kind != session.EventDeviceMismatch || e.SessionID != g.SessionID || e.UserID != "u-alice" ||
+		e.IP != "203.0.113.9" || e.Reason != "device_mismatch" {
+		t.Errorf("trail: %+v", e)
+	}
+	if got := b.ends.reasons(t); len(got) != 0 {
+		t.Errorf("revocations: %v", got)
+	}
+	_, err = s.Refresh(t.Context(), g.RefreshToken, session.Caller{DeviceID: "d-web"})
+	must(t, err)
+}
+
+func TestSlidingOrFixedEnd(t *testing.T) {
+	b := newBench(t)
+	rules := config()
+	rules.FixedEnd = true
+	fixed, g := b.restart(rules), b.login(t, "alice")
+	before, err := b.store.Get(t.Context(), g.SessionID)
+	must(t, err)
+	wait := time.NewTicker(time.Millisecond)
+	defer wait.Stop()
+	for { // until the store's clock has moved
+		g, err = fixed.Refresh(t.Context(), g.RefreshToken, session.Caller{})
+		must(t, err)
+		if g.RefreshExpiresIn < 2*time.Hour {
+			break
+		}
+		<-wait.C
+	}
+	g, err = b.Refresh(t.Context(), g.RefreshToken, session.Caller{})
+	must(t, err)
+	if g.RefreshExpiresIn != 2*time.Hour {
+		t.Errorf("a sliding session ends in %v, opened at %v", g.RefreshExpiresIn, before.CreatedAt)
+	}
+}
