@@ -1,6 +1,6 @@
 module github.com/curfew-auth/curfew/bench
 
-go 1.26.0
+go 1.26.4
 
 replace github.com/curfew-auth/curfew => ../
 

@@ -68,7 +68,7 @@ func TestRotation(t *testing.T) {
 		old := a.SigningKeyID()
 		time.Sleep(time.Hour)
 		info, err := a.Rotate("")
-		if err != nil || info.State != KeyPublished || info.SignsFrom.Sub(time.Now()) != testDelay || !published(t, a, info.ID) {
+		if err != nil || info.State != KeyPublished || time.Until(info.SignsFrom) != testDelay || !published(t, a, info.ID) {
 			t.Fatalf("Rotate = %+v, %v; want published, to sign in %v", info, err, testDelay)
 		}
 		begun := time.Now()
