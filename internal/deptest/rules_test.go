@@ -49,7 +49,7 @@ var allowed = map[string][]string{
 
 // tops are the trees whose packages nobody imports and that may import any
 // library package.
-var tops = []string{"chaos", "cmd", "deploy", "e2e", "scripts"}
+var tops = []string{"chaos", "cmd", "deploy", "e2e", "examples", "scripts"}
 
 // testOnly are imported by tests alone, and by their like.
 var testOnly = []string{

@@ -13,7 +13,9 @@ func (c *Cluster) WriteJSON(w io.Writer) error {
 		Edges      []string `json:"edges"`
 		AdminToken string   `json:"admin_token"`
 		Users      []User   `json:"users"`
-	}{c.IssuerURL, c.EdgeURLs, c.AdminToken, c.Users})
+		NATSURL    string   `json:"nats_url"`
+		RedisURL   string   `json:"redis_url"`
+	}{c.IssuerURL, c.EdgeURLs, c.AdminToken, c.Users, c.NATSURL, c.RedisURL})
 }
 
 // WriteBanner tells a person what runs and what to try.
@@ -42,7 +44,12 @@ Log in, call an edge, log out, and call it again:
   curl -i %s/v1/whoami -H "Authorization: Bearer $TOKEN"
   curl -i -X POST %s/v1/logout -H "Authorization: Bearer $TOKEN"
 
+For an edge or a guard of your own (docs/guard.md):
+
+  export CURFEW_NATS_URL=%s CURFEW_REDIS_URL=%s
+
 Ctrl-C stops it.
-`, u.Username, u.Password, c.AdminToken, c.IssuerURL, u.Username, u.Password, edge, c.IssuerURL)
+`, u.Username, u.Password, c.AdminToken, c.IssuerURL, u.Username, u.Password, edge, c.IssuerURL,
+		c.NATSURL, c.RedisURL)
 	return err
 }
