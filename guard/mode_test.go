@@ -88,16 +88,23 @@ func TestStrictIsExact(t *testing.T) {
 	m.keepVouching()
 	n := m.node(nil)
 	n.eventually(t, m.token("s", "", time.Hour), nil)
-	testenv.Must(t, m.toRedis.Delay(5*time.Millisecond))
+	testenv.Must(t, m.toRedis.Delay(8*time.Millisecond)) // each way
 	for range 20 {
 		sid := time.Now().Format("s-150405.000000000")
 		m.login(sid)
 		raw := m.token(sid, "", time.Hour)
 		n.eventuallyIn(t, guard.Strict, raw, nil)
 		var others sync.WaitGroup
-		for range 8 { // questions that are under way when the session ends
+		before := m.redis.Server.CommandCount()
+		for range 3 { // questions that are answered, but whose answer is under way, when the session ends
 			others.Go(func() { _ = n.in(t, guard.Strict, raw) })
 		}
+		testenv.Eventually(t, ceiling, func() error {
+			if m.redis.Server.CommandCount() == before {
+				return errors.New("the store has not been asked yet")
+			}
+			return nil
+		})
 		testenv.Must(t, m.store.Apply(t.Context(), []events.Revocation{revocation(events.ScopeSession, sid)}))
 		if err := n.in(t, guard.Strict, raw); err == nil {
 			t.Error("accepted after the session had ended")
