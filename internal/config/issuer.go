@@ -2,6 +2,8 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
+	"net/url"
 	"time"
 )
 
@@ -32,16 +34,19 @@ type Issuer struct {
 	SessionLimitPerKind int    `koanf:"session_limit_per_kind" default:"0" usage:"sessions a user may have per kind of device, 0 for no limit"`
 	SessionLimitPolicy  string `koanf:"session_limit_policy" default:"newest_wins" usage:"at the limit: newest_wins ends the oldest session, refuse declines the login"`
 
-	LoginLockThreshold int           `koanf:"login_lock_threshold" default:"5" usage:"failed logins within the window that lock an account, 0 for never"`
-	LoginLockWindow    time.Duration `koanf:"login_lock_window" default:"60s" usage:"window in which failed logins are counted"`
-	LoginLockDuration  time.Duration `koanf:"login_lock_duration" default:"10m" usage:"how long an account stays locked"`
-	LoginIPLimit       int           `koanf:"login_ip_limit" default:"300" usage:"failed logins from one address (IPv6: /64) within its window, 0 for no limit"`
-	LoginIPWindow      time.Duration `koanf:"login_ip_window" default:"10m" usage:"window of login_ip_limit"`
-	HashConcurrency    int           `koanf:"hash_concurrency" default:"0" usage:"passwords hashed at once, 0 for half the processors"`
-	HashMemory         int           `koanf:"hash_memory" default:"19456" usage:"memory of a new argon2id hash, in KiB"`
-	HashPasses         int           `koanf:"hash_passes" default:"2" usage:"passes of a new argon2id hash"`
-	UsersFileWritable  bool          `koanf:"users_file_writable" default:"false" usage:"replace weaker hashes in the users file as their users log in"`
-	TrustedProxies     string        `koanf:"trusted_proxies" usage:"networks, separated by commas, whose X-Forwarded-For is believed"`
+	LoginLockThreshold   int           `koanf:"login_lock_threshold" default:"5" usage:"failed logins within the window that lock an account, 0 for never"`
+	LoginLockWindow      time.Duration `koanf:"login_lock_window" default:"60s" usage:"window in which failed logins are counted"`
+	LoginLockDuration    time.Duration `koanf:"login_lock_duration" default:"10m" usage:"how long an account stays locked"`
+	LoginIPLimit         int           `koanf:"login_ip_limit" default:"300" usage:"failed logins from one address (IPv6: /64) within its window, 0 for no limit"`
+	LoginIPWindow        time.Duration `koanf:"login_ip_window" default:"10m" usage:"window of login_ip_limit"`
+	HashConcurrency      int           `koanf:"hash_concurrency" default:"0" usage:"passwords hashed at once, 0 for half the processors"`
+	HashMemory           int           `koanf:"hash_memory" default:"19456" usage:"memory of a new argon2id hash, in KiB"`
+	HashPasses           int           `koanf:"hash_passes" default:"2" usage:"passes of a new argon2id hash"`
+	UsersFileWritable    bool          `koanf:"users_file_writable" default:"false" usage:"replace weaker hashes in the users file as their users log in"`
+	LoginWebhookURL      string        `koanf:"login_webhook_url" usage:"whom to ask about names that the users file does not have"`
+	LoginWebhookSecret   string        `koanf:"login_webhook_secret" secret:"true" usage:"key of the signature of what the webhook is asked"`
+	LoginWebhookInsecure bool          `koanf:"login_webhook_insecure" default:"false" usage:"let passwords go to an http:// webhook on another machine"`
+	TrustedProxies       string        `koanf:"trusted_proxies" usage:"networks, separated by commas, whose X-Forwarded-For is believed"`
 }
 
 const (
@@ -82,10 +87,32 @@ func (c Issuer) checkCredentials(p *checks) {
 		p.that("admin_token", false,
 			"want %d to %d letters, digits or -._~+/, e.g. the output of: openssl rand -hex 32", minAdminToken, maxAdminToken)
 	}
-	p.file("users_file", c.UsersFile,
-		"set CURFEW_USERS_FILE to a YAML file with users; curfew hash-password makes the hashes")
+	if c.UsersFile != "" || c.LoginWebhookURL == "" {
+		p.file("users_file", c.UsersFile,
+			"set CURFEW_USERS_FILE to a YAML file with users (curfew hash-password makes the hashes), or CURFEW_LOGIN_WEBHOOK_URL")
+	}
+	c.checkWebhook(p)
 	p.directory("keys_dir", c.KeysDir,
 		"set CURFEW_KEYS_DIR to a directory, made e.g. by: mkdir -m 700 keys; the issuer makes the first key in it")
+}
+
+func (c Issuer) checkWebhook(p *checks) {
+	if n := len(c.LoginWebhookSecret); n > 0 {
+		p.that("login_webhook_secret", n >= minAdminToken && n <= maxAdminToken,
+			"want %d to %d characters, e.g. the output of: openssl rand -hex 32", minAdminToken, maxAdminToken)
+	}
+	if c.LoginWebhookURL == "" {
+		return
+	}
+	p.plainLink("login_webhook_url", c.LoginWebhookURL)
+	u, err := url.Parse(c.LoginWebhookURL)
+	p.that("login_webhook_url", err != nil || u.Scheme != "http" || isLoopback(u.Hostname()) || c.LoginWebhookInsecure,
+		"passwords go there: want https://, or http:// to this machine, or set login_webhook_insecure")
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
 }
 
 func (c Issuer) checkSessions(p *checks) {

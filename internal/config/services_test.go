@@ -99,7 +99,8 @@ func TestNamesOfSettings(t *testing.T) {
 	for cfg, more := range map[any]string{
 		&config.Issuer{}: "key_algorithm hs256_secret key_publish_delay key_retire_margin key_rotate_every keys_dir users_file admin_token admins admin_role admin_listen nats_replicas access_ttl refresh_ttl session_max refresh_grace sliding bind_device session_limit " +
 			"session_limit_per_kind session_limit_policy login_lock_threshold login_lock_window login_lock_duration " +
-			"login_ip_limit login_ip_window hash_concurrency hash_memory hash_passes users_file_writable trusted_proxies",
+			"login_ip_limit login_ip_window hash_concurrency hash_memory hash_passes users_file_writable " +
+			"login_webhook_url login_webhook_secret login_webhook_insecure trusted_proxies",
 		&config.Edge{}: "edge_id jwks_url fail_mode check_mode check_modes cache_entries upstream identity_headers leeway hs256_secret renew renew_url renew_before renew_header",
 	} {
 		var got []string
@@ -135,12 +136,13 @@ func TestBounds(t *testing.T) {
 		"LOG_LEVEL=debug", "ISSUER_URL=https://auth.example/x", "NATS_CREDS=" + file,
 		"SLIDING=false", "BIND_DEVICE=true", "SESSION_LIMIT=1", "SESSION_LIMIT_PER_KIND=10000", "SESSION_LIMIT_POLICY=refuse",
 		"ADMIN_ROLE=boss", "ADMIN_LISTEN=127.0.0.1:0", "ADMINS=[]",
-		"LOGIN_LOCK_THRESHOLD=0", "LOGIN_IP_LIMIT=0", "TRUSTED_PROXIES=10.0.0.0/8, 192.0.2.1,fd00::/8",
+		"LOGIN_LOCK_THRESHOLD=0", "LOGIN_IP_LIMIT=0", "LOGIN_WEBHOOK_URL=https://auth.example/login", "LOGIN_WEBHOOK_URL=http://127.0.0.1:9/x", "LOGIN_WEBHOOK_URL=http://localhost", "TRUSTED_PROXIES=10.0.0.0/8, 192.0.2.1,fd00::/8",
 		"ALLOWED_ORIGINS=https://www.example.com", "ALLOWED_ORIGINS=http://localhost:3000, https://a.example:8443,http://[::1]:3000",
 	}
 	bad := []string{
 		"STALENESS=999ms", "STALENESS=soon", "STALENESS=61s", "STALENESS=-5s", "ACCESS_TTL=59s", "ACCESS_TTL=24h1s", "REFRESH_TTL=0", "SESSION_MAX=-1h",
 		"REFRESH_GRACE=61s", "SESSION_LIMIT=-1", "SESSION_LIMIT_PER_KIND=10001", "SESSION_LIMIT_POLICY=oldest", "SLIDING=often", "BIND_DEVICE=2", "LOGIN_LOCK_THRESHOLD=-1", "LOGIN_LOCK_WINDOW=0", "LOGIN_LOCK_DURATION=25h",
+		"LOGIN_WEBHOOK_URL=http://auth.example/login", "LOGIN_WEBHOOK_URL=auth.example", "LOGIN_WEBHOOK_URL=https://u:p@h/", "LOGIN_WEBHOOK_SECRET=short",
 		"LOGIN_IP_LIMIT=-1", "HASH_CONCURRENCY=-1", "HASH_MEMORY=19455", "HASH_MEMORY=262145", "HASH_PASSES=1", "USERS_FILE_WRITABLE=maybe", "LOGIN_IP_WINDOW=0", "TRUSTED_PROXIES=proxy.example", "TRUSTED_PROXIES=10.0.0.0/33", "TRUSTED_PROXIES=fe80::1%eth0",
 		"LISTEN=8080", "LISTEN=:65536", "LISTEN=:http", "NATS_URL=127.0.0.1:4222", "NATS_URL=http://h", "NATS_URL=nats://a,nats://", "NATS_CREDS=/does/not/exist",
 		"REDIS_URL=http://h", "REDIS_URL=redis://", "REDIS_URL=none", "ISSUER_URL=localhost", "ISSUER_URL=ftp://h", "ISSUER_URL=http://u:p@h",

@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 	// The adapters.
 	"internal/audit":      {"internal/events", "internal/session"},
 	"internal/redisstore": {"internal/commit", "internal/events", "internal/session"},
+	"internal/webhook":    {"internal/session"},
 
 	// The decision, which others build into their programs.
 	"guard": {"internal/cache", "internal/events", "internal/redisstore", "internal/token"},
@@ -34,7 +35,7 @@ var allowed = map[string][]string{
 	"internal/edge": {"guard", "internal/config", "internal/front"},
 	"internal/issuer": {
 		"internal/audit", "internal/commit", "internal/config", "internal/events", "internal/front",
-		"internal/redisstore", "internal/session", "internal/token",
+		"internal/redisstore", "internal/session", "internal/token", "internal/webhook",
 	},
 	"internal/boot": {"internal/config", "internal/front", "internal/redisstore"},
 	"internal/up":   {"internal/config", "internal/edge", "internal/embedded", "internal/issuer", "internal/session"},

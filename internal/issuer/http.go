@@ -43,6 +43,7 @@ func (i *Issuer) adminRoutes(app *fiber.App) {
 	admin := app.Group("/admin/v1", i.adminOnly)
 	admin.Post("/revocations", i.may(config.RoleRevoke), i.revoke)
 	admin.Get("/users/:id/sessions", i.may(config.RoleRead), i.userSessions)
+	admin.Post("/sessions", i.may(config.RoleSessions), i.openSession)
 	admin.Post("/unlocks", i.may(config.RoleRevoke), i.unlock)
 	admin.Get("/keys", i.may(config.RoleRead), i.everywhere, i.listKeys)
 	admin.Post("/keys/rotate", i.may(config.RoleKeys), i.everywhere, i.rotateKeys)
@@ -78,6 +79,8 @@ func problem(err error) error {
 		return front.NotFound()
 	case errors.Is(err, session.ErrBadDevice):
 		return front.BadRequest("device: kind must be web, ios, android, desktop, cli or other; id and name at most 128 bytes of UTF-8, the id required where sessions are bound to it").Because(err)
+	case errors.Is(err, session.ErrBadUser):
+		return front.BadRequest("user_id and tenant: 1 to 256 bytes; at most 32 roles of 64 bytes, and a scope of 1024; no control characters").Because(err)
 	case errors.Is(err, session.ErrUnavailable):
 		return front.Unavailable("the session store cannot be used right now").Because(err)
 	}

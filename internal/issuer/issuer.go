@@ -23,6 +23,7 @@ import (
 	"github.com/curfew-auth/curfew/internal/redisstore"
 	"github.com/curfew-auth/curfew/internal/session"
 	"github.com/curfew-auth/curfew/internal/token"
+	"github.com/curfew-auth/curfew/internal/webhook"
 )
 
 // drain is how long running requests may take to finish at the end.
@@ -44,7 +45,8 @@ type Issuer struct {
 	keeper   *commit.Keeper
 	trail    *audit.Trail
 	proxies  front.Proxies
-	users    *session.Users
+	users    *session.Users // nil without a users file
+	logins   session.Authenticator
 	meter    *session.Metrics
 	admins   []credential
 	app      *fiber.App
@@ -78,12 +80,19 @@ func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
 }
 
 func (i *Issuer) openUsers(registry prometheus.Registerer) (err error) {
+	if i.config.LoginWebhookURL != "" {
+		i.logins = webhook.New(webhook.Config{URL: i.config.LoginWebhookURL, Secret: i.config.LoginWebhookSecret}, i.log)
+	}
+	if i.config.UsersFile == "" {
+		return nil
+	}
 	hashing := session.NewTurns(i.config.HashConcurrency)
 	hashing.Watch(registry)
 	i.users, err = session.LoadUsers(i.config.UsersFile, session.UsersConfig{
 		Hashing: hashing, Writable: i.config.UsersFileWritable, Log: i.log,
 		Cost: session.Cost{Memory: uint32(i.config.HashMemory), Passes: uint32(i.config.HashPasses)}, // within bounds
 	})
+	i.logins = session.FirstOf(i.users, i.logins)
 	return err
 }
 
@@ -121,7 +130,7 @@ func (i *Issuer) assemble() {
 	i.revoker = commit.NewCommitter(store, i.stream, cfg.IssuerURL, cfg.AccessTTL, i.log)
 	i.keeper = commit.NewKeeper(i.revoker, events.NewNATSExchange(i.nc, cfg.Region), uuid.NewString(), cfg.Staleness, i.log)
 	i.sessions = session.NewService(session.Parts{
-		Store: store, Revoker: i.revoker, Minter: i.keys, Users: i.users, Trail: i.trail,
+		Store: store, Revoker: i.revoker, Minter: i.keys, Users: i.logins, Trail: i.trail,
 		Attempts: redisstore.NewAttempts(i.rdb, cfg.Region), Metrics: i.meter,
 	}, session.Config{
 		Issuer: cfg.IssuerURL, Audience: []string{cfg.Audience}, Region: cfg.Region,
@@ -144,7 +153,9 @@ func (i *Issuer) Run(ctx context.Context, ln net.Listener) error {
 	var running sync.WaitGroup
 	running.Go(func() { i.keeper.Run(inner) })
 	running.Go(func() { i.trail.Run(inner) })
-	running.Go(func() { i.users.Follow(inner) })
+	if i.users != nil {
+		running.Go(func() { i.users.Follow(inner) })
+	}
 	running.Go(func() { _ = i.keys.Run(inner) })
 	err := i.serve(ctx, ln)
 	stop() // only after the last request: it may still revoke

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -30,8 +31,24 @@ func (s *Service) Login(ctx context.Context, c Credentials) (Grant, error) {
 		return Grant{}, err
 	}
 	return s.open(ctx, Session{
-		Tenant: user.Tenant, UserID: user.ID, Roles: user.Roles,
+		Tenant: user.Tenant, UserID: user.ID, Roles: user.Roles, Scope: user.Scope,
 		Device: c.Device, IP: c.IP, UserAgent: c.UserAgent,
+	})
+}
+
+// Open opens a session for a user whom somebody else has authenticated; of the
+// credentials it takes what the user comes from. Errors: ErrBadUser,
+// ErrBadDevice, ErrSessionLimit, ErrUnavailable.
+func (s *Service) Open(ctx context.Context, user User, from Credentials) (Grant, error) {
+	if user.Tenant == "" {
+		user.Tenant = DefaultTenant
+	}
+	if err := user.Check(); err != nil {
+		return Grant{}, fmt.Errorf("%w: %w", ErrBadUser, err)
+	}
+	return s.open(ctx, Session{
+		Tenant: user.Tenant, UserID: user.ID, Roles: user.Roles, Scope: user.Scope,
+		Device: from.Device, IP: from.IP, UserAgent: from.UserAgent,
 	})
 }
 

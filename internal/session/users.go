@@ -11,20 +11,6 @@ import (
 	"github.com/alexedwards/argon2id"
 )
 
-// A User is somebody who has been authenticated.
-type User struct {
-	ID     string
-	Tenant string
-	Roles  []string
-}
-
-// An Authenticator knows users. Authenticate MUST answer ErrInvalidCredentials
-// alike, and after the same time, for an unknown user and a wrong password.
-// Other errors mean that nothing was decided.
-type Authenticator interface {
-	Authenticate(ctx context.Context, c Credentials) (User, error)
-}
-
 // UsersConfig says how a users file is used. The zero value is good.
 type UsersConfig struct {
 	Hashing  *Turns       // whose turn it is to hash; default NewTurns(0)

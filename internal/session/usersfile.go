@@ -8,17 +8,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
 
-const (
-	maxName      = 256     // bytes of a username, user id or tenant
-	maxRoles     = 32      // of one user
-	maxRole      = 64      // bytes
-	maxUsersFile = 8 << 20 // bytes
-)
+const maxUsersFile = 8 << 20 // bytes
 
 // usersFile is the file's form. Unknown fields are errors.
 type usersFile struct {
@@ -132,20 +126,11 @@ func decodeUsers(text []byte) (usersFile, error) {
 }
 
 func (r userRecord) check() error {
-	for _, f := range [...]struct{ name, value string }{
-		{"username", r.Username}, {"user_id", r.UserID}, {"tenant", r.Tenant},
-	} {
-		if f.value == "" || len(f.value) > maxName || !utf8.ValidString(f.value) {
-			return fmt.Errorf("%s must be UTF-8 of 1 to %d bytes", f.name, maxName)
-		}
+	if err := checkName("username", r.Username); err != nil {
+		return err
 	}
-	if len(r.Roles) > maxRoles {
-		return fmt.Errorf("more than %d roles", maxRoles)
-	}
-	for _, role := range r.Roles {
-		if role == "" || len(role) > maxRole {
-			return fmt.Errorf("a role must have 1 to %d bytes", maxRole)
-		}
+	if err := (User{ID: r.UserID, Tenant: r.Tenant, Roles: r.Roles}).Check(); err != nil {
+		return err
 	}
 	return checkHash(r.PasswordHash)
 }
