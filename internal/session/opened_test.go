@@ -21,7 +21,7 @@ func TestOpen(t *testing.T) {
 	if e.Kind != session.EventLogin || e.IP != "192.0.2.7" || e.UserID != "u1" || e.SessionID != g.SessionID {
 		t.Errorf("trail: %+v", e)
 	}
-	second, err := b.Refresh(t.Context(), g.RefreshToken, "")
+	second, err := b.Refresh(t.Context(), g.RefreshToken, session.Caller{})
 	must(t, err)
 	if c, err := b.verify.Verify(t.Context(), second.AccessToken); err != nil || c.Scope != "read write" {
 		t.Errorf("after a refresh: %+v, %v", c, err)
