@@ -1,14 +1,21 @@
 // Package audit publishes what happened to sessions into the audit stream of
 // NATS JetStream: who logged in, refreshed, logged out, from where and why. It
 // is a record for people; no decision depends on it.
+//
+// An event is published once it waits in a bounded backlog, in order, for as
+// long as NATS is away. A full backlog refuses the newest events, so that what
+// it holds has no gap; they are counted, and logged once until it has been
+// empty again. A publish whose answer was lost is repeated under the event's
+// id, which the stream takes once within its duplicate window (two minutes).
 package audit
 
 import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,36 +28,48 @@ import (
 )
 
 const (
-	backlog    = 10_000              // events that wait for the stream
-	retention  = 30 * 24 * time.Hour // of an event in the stream
-	oneTimeout = 2 * time.Second
+	defaultBacklog = 10_000
+	oneTimeout     = 2 * time.Second // of one publish, and of what is left at the end
 )
 
-// A Trail is a session.Trail. Record never blocks; Run publishes, in order,
-// and keeps what it could not publish yet for as long as the backlog has room.
+// Config says where events go and how long they stay.
+type Config struct {
+	Region   string
+	Replicas int           // counts when the stream is created
+	MaxAge   time.Duration // of an event in the stream; 0: without end
+	MaxBytes int64         // of the stream, beyond which the oldest go; 0: no limit
+	Backlog  int           // events that may wait for the stream; 0: 10,000
+}
+
+// A Trail is a session.Trail. Record never blocks; Run publishes.
 type Trail struct {
 	js       jetstream.JetStream
 	subjects events.Subjects
-	replicas int
+	config   Config
 	slog     *slog.Logger
 	queue    chan session.Event
-	dropped  prometheus.Counter
+	full     atomic.Bool // events are being refused, and that has been logged
+	lost     prometheus.Counter
 }
 
-// New makes a trail for one region.
-func New(nc *nats.Conn, region string, replicas int, r prometheus.Registerer, log *slog.Logger) (*Trail, error) {
+// New makes a trail. It does not wait for NATS.
+func New(nc *nats.Conn, c Config, r prometheus.Registerer, log *slog.Logger) (*Trail, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return nil, err
 	}
 	t := &Trail{
-		js: js, subjects: events.Subjects{Region: region}, replicas: replicas, slog: log,
-		queue: make(chan session.Event, backlog),
-		dropped: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "curfew_audit_dropped_total", Help: "Audit events that found the backlog full.",
+		js: js, subjects: events.Subjects{Region: c.Region}, config: c, slog: log,
+		queue: make(chan session.Event, cmp.Or(c.Backlog, defaultBacklog)),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "curfew_audit_dropped_total",
+			Help: "Audit events lost: they found the backlog full, or the issuer ended before NATS was back.",
 		}),
 	}
-	r.MustRegister(t.dropped)
+	backlog := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "curfew_audit_backlog", Help: "Audit events that wait for the stream.",
+	}, func() float64 { return float64(len(t.queue)) })
+	r.MustRegister(t.lost, backlog)
 	return t, nil
 }
 
@@ -60,7 +79,10 @@ func (t *Trail) Record(e session.Event) {
 	select {
 	case t.queue <- e:
 	default:
-		t.dropped.Inc()
+		t.lost.Inc()
+		if !t.full.Swap(true) {
+			t.slog.Error("audit backlog full, the newest events are lost", "backlog", cap(t.queue))
+		}
 	}
 }
 
@@ -68,64 +90,71 @@ func (t *Trail) Record(e session.Event) {
 func (t *Trail) Run(ctx context.Context) {
 	late, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	end := context.AfterFunc(ctx, func() { time.AfterFunc(oneTimeout, stop) })
-	defer end()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(oneTimeout, stop) })()
+	var keeping sync.WaitGroup
+	defer keeping.Wait()
+	keeping.Go(func() { t.retain(ctx) })
 	for {
 		select {
 		case e := <-t.queue:
 			t.deliver(late, e)
 		case <-ctx.Done():
-			if len(t.queue) == 0 || late.Err() != nil {
+			if len(t.queue) == 0 {
 				return
 			}
 		}
+		if late.Err() != nil {
+			t.giveUp()
+			return
+		}
+	}
+}
+
+// giveUp counts what stays unpublished.
+func (t *Trail) giveUp() {
+	if n := len(t.queue); n > 0 {
+		t.lost.Add(float64(n))
+		t.slog.Error("audit events lost at the end", "events", n)
 	}
 }
 
 // deliver tries until it succeeds or ctx ends.
 func (t *Trail) deliver(ctx context.Context, e session.Event) {
 	data, err := json.Marshal(e)
-	if err != nil {
-		t.slog.Error("audit event lost", "error", err)
-		return
-	}
-	pause := events.NewBackOff(100*time.Millisecond, 5*time.Second)
-	for {
-		err := t.publish(ctx, e.Kind, data)
-		if err == nil {
+	for pause := events.NewBackOff(100*time.Millisecond, 5*time.Second); err == nil; {
+		failed := t.publish(ctx, e, data)
+		if failed == nil {
+			t.delivered()
 			return
 		}
 		if !events.Sleep(ctx, pause.NextBackOff()) {
-			t.slog.Warn("audit event lost", "kind", e.Kind, "error", err)
-			return
+			err = failed
 		}
+	}
+	t.lost.Inc()
+	t.slog.Error("audit event lost", "kind", e.Kind, "error", err)
+}
+
+func (t *Trail) delivered() {
+	if len(t.queue) == 0 && t.full.Swap(false) {
+		t.slog.Info("audit backlog empty again")
 	}
 }
 
-func (t *Trail) publish(ctx context.Context, kind string, data []byte) error {
+func (t *Trail) publish(ctx context.Context, e session.Event, data []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, oneTimeout)
 	defer cancel()
-	_, err := t.js.Publish(ctx, t.subjects.Session(kind), data, jetstream.WithExpectStream(t.subjects.AuditStream()))
-	if errors.Is(err, jetstream.ErrNoStreamResponse) {
-		if err := t.ensure(ctx); err != nil {
-			return err
-		}
-		_, err = t.js.Publish(ctx, t.subjects.Session(kind), data)
+	send := func() error {
+		_, err := t.js.Publish(ctx, t.subjects.Session(e.Kind), data,
+			jetstream.WithMsgID(e.ID), jetstream.WithExpectStream(t.subjects.AuditStream()))
+		return err
 	}
-	return err
-}
-
-func (t *Trail) ensure(ctx context.Context) error {
-	_, err := t.js.CreateStream(ctx, jetstream.StreamConfig{
-		Name:        t.subjects.AuditStream(),
-		Description: "Curfew: what happened to sessions",
-		Subjects:    []string{t.subjects.Session("*")},
-		Storage:     jetstream.FileStorage,
-		Replicas:    t.replicas,
-		MaxAge:      retention,
-	})
-	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return nil
+	err := send()
+	if !noStream(err) {
+		return err
 	}
-	return err
+	if err := t.create(ctx); err != nil {
+		return err
+	}
+	return send()
 }

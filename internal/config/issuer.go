@@ -11,6 +11,7 @@ import (
 type Issuer struct {
 	Common
 	Keys
+	Audit
 
 	KeysDir    string `koanf:"keys_dir" usage:"directory of the signing keys, one PEM file each"`
 	UsersFile  string `koanf:"users_file" usage:"YAML file with the users who may log in"`
@@ -75,6 +76,7 @@ func (c Issuer) Validate() error {
 	c.checkSessions(&p)
 	c.checkLogin(&p)
 	within(&p, "nats_replicas", c.NATSReplicas, 1, 5)
+	c.Audit.check(&p)
 	return p.err()
 }
 

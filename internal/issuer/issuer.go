@@ -119,7 +119,9 @@ func (i *Issuer) openServers(registry prometheus.Registerer) (err error) {
 	if i.stream, err = events.NewJetStream(i.nc, cfg.Region, cfg.NATSReplicas); err != nil {
 		return err
 	}
-	i.trail, err = audit.New(i.nc, cfg.Region, cfg.NATSReplicas, registry, i.log)
+	i.trail, err = audit.New(i.nc, audit.Config{
+		Region: cfg.Region, Replicas: cfg.NATSReplicas, MaxAge: cfg.AuditMaxAge, MaxBytes: int64(cfg.AuditMaxBytes),
+	}, registry, i.log)
 	return err
 }
 

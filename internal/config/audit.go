@@ -1,0 +1,17 @@
+package config
+
+import "time"
+
+// Audit is how long the audit stream keeps what happened to sessions.
+type Audit struct {
+	AuditMaxAge   time.Duration `koanf:"audit_max_age" default:"2160h" usage:"how long the audit stream keeps an event"`
+	AuditMaxBytes int           `koanf:"audit_max_bytes" default:"0" usage:"size of the audit stream, beyond which the oldest events go; 0 for no limit"`
+}
+
+const minAuditBytes = 1 << 20
+
+func (a Audit) check(p *checks) {
+	within(p, "audit_max_age", a.AuditMaxAge, time.Hour, 10*year)
+	p.that("audit_max_bytes", a.AuditMaxBytes == 0 || a.AuditMaxBytes >= minAuditBytes,
+		"want 0 for no limit, or at least %d, got %d", minAuditBytes, a.AuditMaxBytes)
+}
