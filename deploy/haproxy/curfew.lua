@@ -1,6 +1,6 @@
 -- Asks a Curfew edge about a request. Sets txn.curfew_status: the edge's answer,
 -- or 503 when there was none. Only a 200 is a yes.
-local passed_on = { "authorization", "cookie", "x-request-id" }
+local passed_on = { "authorization", "cookie", "origin", "sec-fetch-site", "x-request-id" }
 local identity = { "user", "session", "tenant", "roles", "scope" }
 
 local function first(headers, name)
@@ -18,6 +18,9 @@ core.register_action("curfew", { "http-req" }, function(txn, url)
       question[name] = values
     end
   end
+  -- The question is a GET; for tokens in cookies the edge must know more.
+  question["x-forwarded-method"] = { txn.f:method() }
+  question["x-forwarded-host"] = { first(all, "host") }
   -- HAProxy tries up to four times, a second each.
   local answer = core.httpclient():get { url = url, headers = question, timeout = 1000 }
   if not answer or not answer.status or answer.status == 0 then return end

@@ -15,26 +15,41 @@ import (
 // authentication). The status is the decision: 200, and nothing else, lets the
 // request through, and then the headers say whose it is. The token comes from
 // the Authorization header or the cookie, never from the URL, which ends up in
-// logs; and nothing else of the request is believed, neither an X-Forwarded-*
+// logs; whose it is nothing else of the request says, neither an X-Forwarded-*
 // nor an identity header, so a client that forges these gains nothing here.
 //
 // The routes are matched on the path as it came. A path that the client had a
 // part in, such as Envoy's, must not be cleaned first: /authz/envoy/../../livez
 // would turn into a page that answers 200 to everyone.
+//
+// A token in a cookie is taken only if no page of another origin made the
+// browser send it; see front.Origins.CheckForwarded. For that, and for nothing
+// else, the headers count that name the client's method and host: no page can
+// set them for a request to another origin.
 type doors struct {
-	check func(context.Context, string) (guard.Identity, error)
-	names *naming
+	check   func(context.Context, string) (guard.Identity, error)
+	names   *naming
+	origins front.Origins
 }
 
 func (d *doors) register(app *fiber.App) {
 	app.All("/authz/forward", d.forward)
 	app.All("/authz/nginx", d.nginx)
-	app.All("/authz/envoy", d.forward)
-	app.All("/authz/envoy/*", d.forward) // its path_prefix, and the client's path
+	app.All("/authz/envoy", d.envoy)
+	app.All("/authz/envoy/*", d.envoy) // its path_prefix, and the client's path
 }
 
-// forward speaks to proxies that hand any refusal on to the client.
-func (d *doors) forward(c *fiber.Ctx) error {
+// forward speaks to proxies that hand any refusal on to the client, and ask
+// with a method of their own.
+func (d *doors) forward(c *fiber.Ctx) error { return d.answer(c, "") }
+
+// envoy is forward for a proxy that asks with the client's method.
+func (d *doors) envoy(c *fiber.Ctx) error { return d.answer(c, c.Method()) }
+
+func (d *doors) answer(c *fiber.Ctx, method string) error {
+	if err := d.origins.CheckForwarded(c, method); err != nil {
+		return d.refuse(c, err)
+	}
 	raw, err := front.BearerView(c)
 	if err != nil {
 		return d.refuse(c, err)

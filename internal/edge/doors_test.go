@@ -47,9 +47,10 @@ func checkPeople(_ context.Context, raw string) (guard.Identity, error) {
 func serveDoors(t *testing.T, prefix string) (address string) {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	app := front.NewApp(front.AppConfig{Log: slog.New(slog.DiscardHandler), Registry: registry})
+	origins := front.ParseOrigins("https://good.example")
+	app := front.NewApp(front.AppConfig{Log: slog.New(slog.DiscardHandler), Registry: registry, Origins: origins})
 	front.Probes(app, func() error { return nil }, registry)
-	(&doors{check: checkPeople, names: newNaming(prefix)}).register(app)
+	(&doors{check: checkPeople, names: newNaming(prefix), origins: origins}).register(app)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

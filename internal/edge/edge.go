@@ -83,7 +83,7 @@ func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
 	app.Get("/statusz", e.statusz)
 	app.Get("/v1/whoami", e.whoami)
 	names := newNaming(e.config.IdentityHeaders)
-	(&doors{check: e.guard.Check, names: names}).register(app)
+	(&doors{check: e.guard.Check, names: names, origins: e.origins}).register(app)
 	if e.config.Upstream == "" {
 		return app, nil
 	}

@@ -53,11 +53,15 @@ func safe(method string) bool {
 // and passes. Stricter than there: a header that comes twice is refused, and
 // Origin must have the right scheme.
 func (o Origins) Check(c *fiber.Ctx) error {
+	return o.checkFor(c, string(c.Request().Header.Host()))
+}
+
+func (o Origins) checkFor(c *fiber.Ctx, host string) error {
 	h := &c.Request().Header
 	// PeekAll lends one buffer to all its callers: what it returned first
 	// must be copied before it is called again.
 	site := slices.Clone(h.PeekAll("Sec-Fetch-Site"))
-	if !o.allow(string(h.Host()), site, h.PeekAll(fiber.HeaderOrigin)) {
+	if !o.allow(host, site, h.PeekAll(fiber.HeaderOrigin)) {
 		return CrossOrigin()
 	}
 	return nil
