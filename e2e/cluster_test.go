@@ -132,13 +132,22 @@ func (s *setup) writeUsers(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("users:\n")
 	for name, password := range s.passwords {
-		s.secrets.remember(name+"'s password", password)
-		hash := execute(t, command{path: s.bin.Curfew, args: []string{"hash-password"}, stdin: password + "\n"}).mustExit(t, 0).stdout
-		fmt.Fprintf(&b, "  - {username: %s, password_hash: '%s', user_id: id-%[1]s, roles: [user, %[1]s-role]", name, strings.TrimSpace(hash))
+		tenant := ""
 		if name == "carol" {
-			b.WriteString(", tenant: acme")
+			tenant = "acme"
 		}
-		b.WriteString("}\n")
+		b.WriteString(s.userLine(t, name, tenant, password))
 	}
 	testenv.Must(t, os.WriteFile(s.usersFile(), []byte(b.String()), 0o600))
+}
+
+func (s *setup) userLine(t *testing.T, name, tenant, password string) string {
+	t.Helper()
+	s.secrets.remember(name+"'s password", password)
+	hash := execute(t, command{path: s.bin.Curfew, args: []string{"hash-password"}, stdin: password + "\n"}).mustExit(t, 0).stdout
+	line := fmt.Sprintf("  - {username: %s, password_hash: '%s', user_id: id-%[1]s, roles: [user, %[1]s-role]", name, strings.TrimSpace(hash))
+	if tenant != "" {
+		line += ", tenant: " + tenant
+	}
+	return line + "}\n"
 }
