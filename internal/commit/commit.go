@@ -34,6 +34,7 @@ type Committer struct {
 	ttl    time.Duration
 	slog   *slog.Logger
 	seen   atomic.Int64 // the highest stamp this issuer knows of
+	clock  atomic.Pointer[reading]
 }
 
 // NewCommitter makes a committer for the tokens of one issuer, none of which
@@ -42,14 +43,23 @@ func NewCommitter(store Store, log events.Log, issuer string, accessTTL time.Dur
 	return &Committer{store: store, log: log, issuer: issuer, ttl: accessTTL + Margin, slog: logger}
 }
 
-// Revoke commits a revocation and reports how far it has got. Once begun it is
+// Revoke is Commit for what is revoked by its id alone.
+func (c *Committer) Revoke(ctx context.Context, scope events.Scope, subject, reason, actor string) (session.Receipt, error) {
+	return c.Commit(ctx, events.Revocation{Scope: scope, Subject: subject, Reason: reason, Actor: actor})
+}
+
+// Commit commits a revocation and reports how far it has got. The caller gives
+// scope, tenant, subject, mode, reason and actor. Once begun it is
 // carried through even if ctx ends. The error wraps session.ErrUnavailable when
 // neither store nor log took it; nothing is claimed then, though it may yet
 // take effect.
-func (c *Committer) Revoke(ctx context.Context, scope events.Scope, subject, reason, actor string) (session.Receipt, error) {
+func (c *Committer) Commit(ctx context.Context, r events.Revocation) (session.Receipt, error) {
 	start := time.Now()
 	ctx = context.WithoutCancel(ctx)
-	r := c.Draft(scope, subject, reason, actor)
+	r.ID, r.Issuer, r.TTLMillis = uuid.NewString(), c.issuer, c.ttl.Milliseconds()
+	if _, err := r.Encode(); err != nil {
+		return session.Receipt{}, err
+	}
 	crash.Here("before-store")
 	r, storeErr := c.toStore(ctx, r)
 	crash.Here("before-log")
@@ -62,7 +72,7 @@ func (c *Committer) Revoke(ctx context.Context, scope events.Scope, subject, rea
 		storeErr = c.settle(ctx, r)
 	}
 	receipt := session.Receipt{
-		RevocationID: r.ID, Scope: scope, Subject: subject, Seq: seq,
+		RevocationID: r.ID, Scope: r.Scope, Subject: r.Subject, Seq: seq,
 		Committed: storeErr == nil && logErr == nil,
 	}
 	if !receipt.Committed {
@@ -88,7 +98,7 @@ func (c *Committer) toStore(ctx context.Context, r events.Revocation) (events.Re
 	defer cancel()
 	filed, err := c.store.Revoke(ctx, r)
 	if err != nil {
-		r.Stamp = max(c.seen.Load()+1, time.Now().UnixMilli())
+		r.Stamp = max(c.seen.Load()+1, c.estimate())
 		c.Saw(r.Stamp)
 		return r, err
 	}

@@ -12,6 +12,9 @@ import (
 	"github.com/curfew-auth/curfew/internal/events"
 )
 
+// reapInterval is the time between two looks for sessions to remove.
+const reapInterval = time.Second
+
 // A Keeper keeps log and store equal, and vouches for each only while it is
 // whole. Every issuer runs one.
 type Keeper struct {
@@ -65,6 +68,7 @@ func (k *Keeper) Run(ctx context.Context) {
 	wg.Go(func() { k.follower.Run(ctx) })
 	wg.Go(func() { k.runProjector(ctx) })
 	wg.Go(func() { k.relay.Run(ctx) })
+	wg.Go(func() { k.reap(ctx) })
 	wg.Go(func() { k.supervise(ctx, "log", k.keepLog, &k.answering) })
 	wg.Go(func() { k.supervise(ctx, "store", k.keepStore, &k.vouched) })
 	wg.Wait()
@@ -218,7 +222,25 @@ func (k *Keeper) vouchAnew(ctx context.Context, asOf time.Time) error {
 func (k *Keeper) storeTime(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return k.store.Now(ctx)
+	asked := time.Now()
+	now, err := k.store.Now(ctx)
+	if err == nil {
+		k.committer.SawClock(now, asked)
+	}
+	return now, err
+}
+
+// reap removes the sessions that cutoffs have ended. A whole pass may take long;
+// what is cut short is taken up again, by whichever issuer.
+func (k *Keeper) reap(ctx context.Context) {
+	for events.Sleep(ctx, reapInterval) {
+		switch n, err := k.store.Reap(ctx); {
+		case err != nil:
+			k.slog.Debug("sessions not removed", "error", err)
+		case n > 0:
+			k.slog.Info("sessions ended by a cutoff removed", "sessions", n)
+		}
+	}
 }
 
 // beginRefill marks the store, and only then has the log written into it from

@@ -26,10 +26,13 @@ type Refill struct {
 // A Store holds the second copy of every revocation. All methods are atomic,
 // idempotent, and may be called concurrently.
 type Store interface {
-	// Revoke files the revocation, ends the session it names, and leaves it
-	// in the outbox, all at once. It returns the revocation with its stamp.
+	// Revoke files the revocation, ends the sessions it concerns, and leaves
+	// it in the outbox, all at once. It returns the revocation with its
+	// stamp. That of a cutoff MUST be at or above every stamp handed out
+	// before and below every one handed out after.
 	Revoke(ctx context.Context, r events.Revocation) (events.Revocation, error)
-	// Apply files revocations that were read from the log.
+	// Apply files revocations that were read from the log, with their
+	// stamps. Stamps handed out afterwards MUST be above those of cutoffs.
 	Apply(ctx context.Context, rs []events.Revocation) error
 
 	// Outbox returns some of those that were never settled.
@@ -40,6 +43,9 @@ type Store interface {
 	// Live yields every unexpired revocation.
 	Live(ctx context.Context) iter.Seq2[events.Revocation, error]
 
+	// Reap removes some of the sessions that cutoffs have ended, and returns
+	// how many. They MUST count as ended before that already.
+	Reap(ctx context.Context) (int, error)
 	// Now reads the store's clock.
 	Now(ctx context.Context) (time.Time, error)
 	// BeginRefill opens a refill; Vouch ends it and declares the store

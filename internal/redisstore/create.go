@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"strings"
 
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/session"
@@ -18,10 +19,11 @@ func (s *Store) Create(ctx context.Context, o session.Opening) (session.Opened, 
 	if err != nil {
 		return session.Opened{}, err
 	}
-	args = append(append(s.prefixes(), args...), "index", index, "revocation", revocation)
+	args = append(append(s.prefixes(), args...), "index", index, "revocation", revocation,
+		"cutoffs", strings.Join(events.Cutoffs(events.ModeEnd, n.Issuer, n.Tenant, n.UserID), " "))
 	answer, err := s.run(ctx, "create session", s.scripts.create, []string{
 		s.keys.stamp(), s.keys.vouch(), s.keys.session(n.ID), s.keys.index(index), s.keys.revocation(revocation),
-		s.keys.held(), s.keys.outbox(),
+		s.keys.held(), s.keys.outbox(), s.keys.cuts(),
 	}, args...)
 	if err != nil {
 		return session.Opened{}, err

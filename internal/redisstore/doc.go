@@ -18,6 +18,7 @@
 //	curfew:{region}:u:<hash>      zset: the sids of one user of one tenant
 //	curfew:{region}:rev:<key>     one revocation, for as long as it matters
 //	curfew:{region}:revs          zset: the held keys by expiry, Unix ms
+//	curfew:{region}:cuts          hash: cutoffs whose sessions are being removed
 //	curfew:{region}:outbox        hash: revocations the log does not have yet
 //	curfew:{region}:failed:<hash> zset: recent failed logins of one account, by time
 //	curfew:{region}:trying:<hash> zset: its logins in flight, by time

@@ -34,8 +34,8 @@ func (s *Store) Revoke(ctx context.Context, r events.Revocation) (events.Revocat
 	if err != nil {
 		return events.Revocation{}, err
 	}
-	args := append(s.prefixes(), entry.data, entry.ttl, entry.member, entry.sid, r.ID)
-	answer, err := s.run(ctx, "revoke", s.scripts.revoke, []string{s.keys.stamp(), s.keys.held(), s.keys.outbox()}, args...)
+	args := append(s.prefixes(), entry.data, entry.ttl, entry.member, entry.reach, entry.kind, r.ID)
+	answer, err := s.run(ctx, "revoke", s.scripts.revoke, []string{s.keys.stamp(), s.keys.held(), s.keys.outbox(), s.keys.cuts()}, args...)
 	if err != nil {
 		return events.Revocation{}, err
 	}
@@ -60,9 +60,9 @@ func (s *Store) Apply(ctx context.Context, rs []events.Revocation) error {
 			if err != nil {
 				return err
 			}
-			args = append(args, e.stamp, e.origin, e.data, e.ttl, e.member, e.sid)
+			args = append(args, e.stamp, e.origin, e.data, e.ttl, e.member, e.reach, e.kind)
 		}
-		if _, err := s.run(ctx, "apply", s.scripts.apply, []string{s.keys.stamp(), s.keys.held()}, args...); err != nil {
+		if _, err := s.run(ctx, "apply", s.scripts.apply, []string{s.keys.stamp(), s.keys.held(), s.keys.cuts()}, args...); err != nil {
 			return err
 		}
 	}
@@ -78,16 +78,20 @@ type entry struct {
 	stamp, ttl  int64
 	origin      string
 	data        []byte // JSON without stamp and incarnation
-	member, sid string
+	member      string
+	kind, reach string // see take.lua
 }
 
 func entryOf(r events.Revocation) (entry, error) {
 	e := entry{
 		stamp: min(max(r.Stamp, 0), maxStamp), ttl: min(r.TTLMillis, maxTTL.Milliseconds()),
-		origin: cmp.Or(r.Incarnation, noOrigin), member: r.Key(),
+		origin: cmp.Or(r.Incarnation, noOrigin), member: r.Key(), kind: "id",
 	}
-	if r.Scope == events.ScopeSession {
-		e.sid = r.Subject
+	switch {
+	case r.Scope.Cutoff():
+		e.kind, e.reach = "cutoff", reachOf(r)
+	case r.Scope == events.ScopeSession:
+		e.reach = r.Subject
 	}
 	r.Stamp, r.Incarnation = 0, ""
 	var err error

@@ -31,13 +31,19 @@ var (
 	vouchSource string
 	//go:embed lua/keep.lua
 	keepSource string
+	//go:embed lua/reap.lua
+	reapSource string
+	//go:embed lua/reaped.lua
+	reapedSource string
+	//go:embed lua/whoami.lua
+	whoamiSource string
 	//go:embed lua/lookup.lua
 	lookupSource string
 )
 
 // scripts holds one script per transition.
 type scripts struct {
-	create, rotate, get, list, revoke, apply, refill, vouch, keep *redis.Script
+	create, rotate, get, list, revoke, apply, refill, vouch, keep, reap, reaped, whoami *redis.Script
 }
 
 func newScripts() scripts {
@@ -51,6 +57,9 @@ func newScripts() scripts {
 		refill: script(refillSource),
 		vouch:  script(vouchSource),
 		keep:   script(keepSource),
+		reap:   script(reapSource),
+		reaped: script(reapedSource),
+		whoami: script(whoamiSource),
 	}
 }
 

@@ -19,7 +19,7 @@ const seenEvery = time.Minute
 // Rotate implements session.Store.
 func (s *Store) Rotate(ctx context.Context, r session.Rotation) (session.Rotated, error) {
 	answer, err := s.run(ctx, "rotate refresh token", s.scripts.rotate,
-		[]string{s.keys.stamp(), s.keys.vouch(), s.keys.session(r.SessionID)},
+		[]string{s.keys.stamp(), s.keys.vouch(), s.keys.session(r.SessionID), s.keys.cuts()},
 		s.keys.revocations(), hex.EncodeToString(r.Family[:]), hex.EncodeToString(r.Presented[:]),
 		hex.EncodeToString(r.Successor[:]), hex.EncodeToString(r.Salt[:]),
 		r.Grace.Milliseconds(), r.Idle.Milliseconds(), seenEvery.Milliseconds(), r.BindDevice, r.DeviceID)
@@ -54,7 +54,7 @@ func (s *Store) Prove(ctx context.Context, id string, family [32]byte) (session.
 }
 
 func (s *Store) get(ctx context.Context, id, family string) (session.Session, error) {
-	answer, err := s.run(ctx, "get session", s.scripts.get, []string{s.keys.vouch(), s.keys.session(id)}, family)
+	answer, err := s.run(ctx, "get session", s.scripts.get, []string{s.keys.vouch(), s.keys.session(id), s.keys.cuts()}, family)
 	if err != nil {
 		return session.Session{}, err
 	}
@@ -63,19 +63,45 @@ func (s *Store) get(ctx context.Context, id, family string) (session.Session, er
 	return got, d.err
 }
 
-// List implements session.Store: at most the 1,000 oldest.
-func (s *Store) List(ctx context.Context, tenant, userID string) ([]session.Session, error) {
+// List implements session.Store: the oldest, at most 1,000.
+func (s *Store) List(ctx context.Context, tenant, userID string) (list []session.Session, err error) {
+	for from := "0"; from != "-1" && len(list) < maxListed && err == nil; {
+		var page []session.Session
+		page, from, err = s.listPage(ctx, tenant, userID, from)
+		list = append(list, page...)
+	}
+	return list[:min(len(list), maxListed)], err
+}
+
+// Each calls visit with all of a user's live sessions, oldest first, in pages.
+func (s *Store) Each(ctx context.Context, tenant, userID string, visit func([]session.Session)) error {
+	for from := "0"; from != "-1"; {
+		page, next, err := s.listPage(ctx, tenant, userID, from)
+		if err != nil {
+			return err
+		}
+		visit(page)
+		from = next
+	}
+	return nil
+}
+
+func (s *Store) listPage(ctx context.Context, tenant, userID, from string) ([]session.Session, string, error) {
 	const op = "list sessions"
-	keys := []string{s.keys.vouch(), s.keys.index(indexName(tenant, userID))}
-	answer, err := s.scripts.list.Run(ctx, s.rdb, keys, s.keys.sessions(), maxListed).Slice()
+	keys := []string{s.keys.vouch(), s.keys.index(indexName(tenant, userID)), s.keys.cuts()}
+	answer, err := s.scripts.list.Run(ctx, s.rdb, keys, s.keys.sessions(), pageSize, from).Slice()
 	if err != nil {
-		return nil, unavailable(op, err)
+		return nil, "", unavailable(op, err)
 	}
 	if len(answer) == 0 {
-		return nil, errMalformed
+		return nil, "", errMalformed
 	}
 	if err := outcome(op, fmt.Sprint(answer[0])); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return decodeList(answer[1:])
+	if len(answer) < 2 {
+		return nil, "", errMalformed
+	}
+	page, err := decodeList(answer[2:])
+	return page, fmt.Sprint(answer[1]), err
 }

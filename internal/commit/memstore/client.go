@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/curfew-auth/curfew/internal/commit"
 	"github.com/curfew-auth/curfew/internal/events"
@@ -75,6 +76,7 @@ func (c *Client) Revoke(ctx context.Context, r events.Revocation) (events.Revoca
 	err := c.call(ctx, "revoke", true, func(s *Store) error {
 		s.state.stamp = max(s.state.stamp, s.now().UnixMilli())
 		r.Stamp, r.Incarnation = s.state.stamp, s.name()
+		s.pass(r)
 		s.file(r)
 		s.state.outbox[r.ID] = r
 		return nil
@@ -87,6 +89,7 @@ func (c *Client) Apply(ctx context.Context, rs []events.Revocation) error {
 	for _, r := range rs {
 		err := c.call(ctx, "apply", true, func(s *Store) error {
 			s.state.stamp = max(s.state.stamp, r.Stamp)
+			s.pass(r)
 			s.file(r)
 			return nil
 		})
@@ -97,14 +100,40 @@ func (c *Client) Apply(ctx context.Context, rs []events.Revocation) error {
 	return nil
 }
 
-// file never shortens a life, and a repetition does not lengthen it.
+// pass leaves later stamps above a cutoff.
+func (s *Store) pass(r events.Revocation) {
+	if r.Scope.Cutoff() {
+		s.state.stamp = max(s.state.stamp, r.Stamp+1)
+	}
+}
+
+// file never shortens a life, and a repetition does not lengthen it. Of two
+// cutoffs the larger stays.
 func (s *Store) file(r events.Revocation) {
 	held, until := s.state.entries[r.Key()], s.now().Add(r.TTL())
+	if r.Scope.Cutoff() && s.holds(r.Key()) {
+		if held.Stamp < r.Stamp {
+			held.Revocation = r
+		}
+		held.until = later(held.until, until)
+		s.state.entries[r.Key()] = held
+		return
+	}
 	if s.holds(r.Key()) && (held.ID == r.ID || held.until.After(until)) {
 		return
 	}
 	s.state.entries[r.Key()] = entry{Revocation: r, until: until}
 }
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Reap implements commit.Store: there are no sessions here.
+func (c *Client) Reap(context.Context) (int, error) { return 0, nil }
 
 // Outbox implements commit.Store.
 func (c *Client) Outbox(ctx context.Context, limit int) (out []events.Revocation, err error) {

@@ -1,6 +1,6 @@
 -- Opens a session, and ends those that have to go for it.
 -- KEYS: stamp, vouch, session, user index, revocation of the session, index of
---   revocations, outbox
+--   revocations, outbox, cuts
 -- ARGV: prefixes of revocations, sessions and user indexes; idle ms, lifetime
 --   ms, sid; limit, limit per kind, 1 to refuse; the JSON of a revocation in
 --   three pieces between which an evicted sid goes, its ttl ms; then field and
@@ -15,7 +15,7 @@ local fields = {}
 for i = 14, #ARGV, 2 do fields[ARGV[i]] = ARGV[i + 1] end
 local limit, per_kind, sessions = tonumber(ARGV[7]), tonumber(ARGV[8]), {}
 if limit + per_kind > 0 then
-  sessions = sessions_of(KEYS[4], ARGV[2], fields.issuer)
+  sessions = sessions_of(KEYS[4], ARGV[2], fields.issuer, KEYS[8])
   local surplus = make_room(sessions, per_kind, kind_of(fields.device_kind)) + make_room(sessions, limit)
   if surplus > 0 and ARGV[9] == '1' then return {'LIMIT'} end
 end
@@ -39,7 +39,7 @@ end
 
 redis.call('HSET', KEYS[3], unpack(ARGV, 14))
 redis.call('HSET', KEYS[3], 'created', text(now), 'seen', text(now), 'rotated', text(now),
-  'absolute', text(absolute), 'expires', expires)
+  'absolute', text(absolute), 'expires', expires, 'stamp', stamp)
 redis.call('PEXPIREAT', KEYS[3], expires)
 
 -- The index outlives every session in it; List drops what has expired.

@@ -2,15 +2,15 @@
 local function kind_of(text) return text == '' and 'other' or text end
 
 -- A user's live sessions of one issuer, oldest first. What has expired leaves
--- the index.
-local function sessions_of(index, prefix, issuer)
+-- the index; what is over by a cutoff does not count.
+local function sessions_of(index, prefix, issuer, cuts)
   local found = {}
   for _, sid in ipairs(redis.call('ZRANGE', index, 0, -1)) do
     local s = redis.call('HMGET', prefix .. sid,
-      'revocation', 'issuer', 'device_id', 'device_kind', 'device_name', 'ip')
+      'revocation', 'issuer', 'device_id', 'device_kind', 'device_name', 'ip', 'cutoffs', 'stamp')
     if not s[1] then
       redis.call('ZREM', index, sid)
-    elseif s[2] == issuer then
+    elseif s[2] == issuer and not cut_off(cuts, s[7], s[8]) then
       found[#found + 1] = {sid = sid, member = s[1], kind = kind_of(s[4]), says = {sid, s[3], s[4], s[5], s[6]}}
     end
   end

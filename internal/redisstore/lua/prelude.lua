@@ -50,3 +50,16 @@ local function cutoff_of(entry)
   local stamp = string.match(entry or '', '^%d+')
   return tonumber(stamp or '0')
 end
+
+-- Whether a session is over by a cutoff. members: the cutoffs that concern it,
+-- apart from each other by blanks. Without them or a stamp it cannot be told,
+-- and it is over.
+local function cut_off(cuts, members, stamp)
+  if not members or not stamp then return true end
+  local names = {}
+  for name in string.gmatch(members, '%S+') do names[#names + 1] = name end
+  for _, cut in ipairs(redis.call('HMGET', cuts, unpack(names))) do
+    if tonumber(stamp) <= cutoff_of(cut) then return true end
+  end
+  return false
+end

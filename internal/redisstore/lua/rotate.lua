@@ -1,4 +1,4 @@
--- KEYS: stamp, vouch, session
+-- KEYS: stamp, vouch, session, cuts
 -- ARGV: prefix of the revocations, family, presented, successor, salt, grace ms,
 --   idle ms or 0 to leave the end where it is, how often the time last seen is
 --   written ms, 1 if the device must be the session's, device's id
@@ -6,7 +6,9 @@
 -- The revocation's key is known only from the session; it shares the hash tag.
 if not vouched(KEYS[2]) then return {'UNVOUCHED'} end
 local s = redis.call('HMGET', KEYS[3],
-  'family', 'current', 'previous', 'salt', 'rotated', 'absolute', 'expires', 'revocation', 'device_id', 'seen')
+  'family', 'current', 'previous', 'salt', 'rotated', 'absolute', 'expires', 'revocation', 'device_id', 'seen',
+  'cutoffs', 'stamp')
+if s[1] and cut_off(KEYS[4], s[11], s[12]) then return {'ENDED'} end
 if not s[1] or redis.call('EXISTS', ARGV[1] .. s[8]) == 1 then return {'ENDED'} end
 if s[1] ~= ARGV[2] then return {'INVALID'} end
 -- A session without a device is older than the rule, and bound to none.

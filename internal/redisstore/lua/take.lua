@@ -1,8 +1,30 @@
+-- Files a cutoff: the larger stamp stays. One that ends sessions is also noted
+-- in the hash of cuts, by which sessions are refused until they are removed.
+-- reach: whose sessions it ends, or nothing.
+local function take_cutoff(place, now, entry, tail, ttl, member, reach)
+  local key, stamp = place[1] .. member, cutoff_of(entry)
+  local held = redis.call('GET', key) or ''
+  local left = redis.call('PTTL', key)
+  if cutoff_of(held) >= stamp then
+    if string.sub(held, -#tail) == tail or left >= tonumber(ttl) then return end
+    redis.call('PEXPIRE', key, ttl)
+  else
+    ttl = text(math.max(left, tonumber(ttl)))
+    redis.call('SET', key, entry, 'PX', ttl)
+    if reach ~= '' and cutoff_of(redis.call('HGET', place[5], member)) < stamp then
+      redis.call('HSET', place[5], member, text(stamp) .. ' ' .. reach)
+    end
+  end
+  redis.call('ZADD', place[2], text(now + tonumber(ttl)), member)
+end
+
 -- Files one revocation: its entry, its place in the index, and the end of the
 -- session that it names. It only adds, so it may run any number of times.
 -- place: prefix of the revocations, index of revocations, prefix of the
--- sessions, prefix of the user indexes. sid: of the session, or nothing.
-local function take(place, now, entry, tail, ttl, member, sid)
+-- sessions, prefix of the user indexes, hash of cuts. kind: 'id' or 'cutoff'.
+-- sid: of the session, or nothing; of a cutoff, its reach.
+local function take(place, now, entry, tail, ttl, member, sid, kind)
+  if kind == 'cutoff' then return take_cutoff(place, now, entry, tail, ttl, member, sid) end
   local key = place[1] .. member
   local filed = redis.call('SET', key, entry, 'NX', 'PX', ttl)
   if not filed then

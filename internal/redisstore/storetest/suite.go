@@ -21,7 +21,9 @@ const (
 // Run runs every test. open returns a client of the server under test; each
 // test keeps to a region of its own, but several wipe the server.
 func Run(t *testing.T, open func(t *testing.T) redis.UniversalClient) {
-	for _, group := range [][]test{sessionTests(), limitTests(), refreshTests(), revocationTests(), logTests(), vouchTests(), attemptTests(), liveTests()} {
+	for _, group := range [][]test{
+		sessionTests(), limitTests(), refreshTests(), revocationTests(), logTests(), vouchTests(), attemptTests(), liveTests(), cutoffTests(),
+	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) { c.run(t, newRoom(t, open(t))) })
 		}

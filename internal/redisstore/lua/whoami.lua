@@ -1,0 +1,2 @@
+-- Answer: OK, incarnation
+return {'OK', incarnation()}
