@@ -134,6 +134,7 @@ func (i *Issuer) assemble() {
 	i.sessions = session.NewService(session.Parts{
 		Store: store, Revoker: i.revoker, Minter: i.keys, Users: i.logins, Trail: i.trail,
 		Attempts: redisstore.NewAttempts(i.rdb, cfg.Region), Metrics: i.meter,
+		Refreshes: redisstore.NewRefreshes(i.rdb, cfg.Region), Log: i.log,
 	}, session.Config{
 		Issuer: cfg.IssuerURL, Audience: []string{cfg.Audience}, Region: cfg.Region,
 		AccessTTL: cfg.AccessTTL, RefreshTTL: cfg.RefreshTTL, SessionMax: cfg.SessionMax, Grace: cfg.RefreshGrace,
@@ -141,7 +142,8 @@ func (i *Issuer) assemble() {
 			LockThreshold: cfg.LoginLockThreshold, LockWindow: cfg.LoginLockWindow, LockDuration: cfg.LoginLockDuration,
 			IPLimit: cfg.LoginIPLimit, IPWindow: cfg.LoginIPWindow,
 		},
-		FixedEnd: !cfg.Sliding, BindDevice: cfg.BindDevice,
+		RefreshAlarm: session.RefreshAlarm{Count: cfg.RefreshAlarmCount, Window: cfg.RefreshAlarmWindow},
+		FixedEnd:     !cfg.Sliding, BindDevice: cfg.BindDevice,
 		Limit: session.Limit{
 			Total: cfg.SessionLimit, PerKind: cfg.SessionLimitPerKind, Refuse: cfg.SessionLimitPolicy == config.Refuse,
 		},

@@ -52,7 +52,8 @@ func newBench(t *testing.T) *bench {
 	b.verify, err = token.NewVerifier(token.VerifierConfig{Issuer: issuer, Audience: "api", Keys: keys})
 	must(t, err)
 	b.ends = &storeRevoker{store: b.store}
-	parts := session.Parts{Store: b.store, Revoker: b.ends, Minter: keys, Users: users(t), Trail: b.trail, Attempts: redisstore.NewAttempts(rdb, "test")}
+	parts := session.Parts{Store: b.store, Revoker: b.ends, Minter: keys, Users: users(t), Trail: b.trail, Attempts: redisstore.NewAttempts(rdb, "test"),
+		Refreshes: redisstore.NewRefreshes(rdb, "test")}
 	b.parts = parts
 	b.restart = func(c session.Config) *session.Service { return session.NewService(parts, c) }
 	b.Service = b.restart(config())

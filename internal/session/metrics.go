@@ -12,6 +12,7 @@ type Metrics struct {
 	lockouts   prometheus.Counter
 	suspicious *prometheus.CounterVec
 	evicted    prometheus.Counter
+	unusual    prometheus.Counter
 }
 
 // NewMetrics registers the metrics of the rules.
@@ -31,8 +32,11 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		evicted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "curfew_sessions_evicted_total", Help: "Sessions ended by a newer one because of a limit.",
 		}),
+		unusual: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "curfew_refresh_unusual_total", Help: "Sessions refreshed more often than refresh_alarm_count, once per window of each.",
+		}),
 	}
-	r.MustRegister(m.failures, m.lockouts, m.suspicious, m.evicted)
+	r.MustRegister(m.failures, m.lockouts, m.suspicious, m.evicted, m.unusual)
 	for _, kind := range [...]string{EventReuse, EventDeviceMismatch} {
 		m.suspicious.WithLabelValues(kind)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,6 +34,8 @@ type Config struct {
 	Grace      time.Duration // for retries of a refresh
 	Login      LoginLimits
 	Limit      Limit
+	// RefreshAlarm tells of sessions that are refreshed unusually often.
+	RefreshAlarm RefreshAlarm
 	// FixedEnd leaves the end of a session where RefreshTTL put it at the
 	// login. Without it every refresh moves it on.
 	FixedEnd bool
@@ -42,21 +45,25 @@ type Config struct {
 }
 
 // Parts are what a Service works with. All are required, except Attempts when
-// no LoginLimits are set, and Metrics, without which nothing can be read off.
+// no LoginLimits are set, Refreshes when no RefreshAlarm is, and Metrics and Log,
+// without which nothing can be read off.
 type Parts struct {
-	Store    Store
-	Revoker  Revoker
-	Minter   Minter
-	Users    Authenticator
-	Trail    Trail
-	Attempts Attempts
-	Metrics  *Metrics
+	Store     Store
+	Revoker   Revoker
+	Minter    Minter
+	Users     Authenticator
+	Trail     Trail
+	Attempts  Attempts
+	Refreshes Refreshes
+	Metrics   *Metrics
+	Log       *slog.Logger
 }
 
 // A Service applies the rules.
 type Service struct {
 	Parts
-	config Config
+	config   Config
+	counting chan struct{} // a place per refresh that is being counted
 }
 
 // NewService returns a Service.
@@ -67,7 +74,10 @@ func NewService(p Parts, c Config) *Service {
 	if p.Metrics == nil {
 		p.Metrics = NewMetrics(prometheus.NewRegistry())
 	}
-	return &Service{Parts: p, config: c}
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{Parts: p, config: c, counting: make(chan struct{}, maxCounting)}
 }
 
 // A Grant is what a login or a refresh gives to the client.
@@ -104,7 +114,7 @@ func (s *Service) Refresh(ctx context.Context, raw string, by Caller) (Grant, er
 	}
 	grant, err := s.grant(rotated.Session, rotated.Stamp, presented.successor(rotated.Salt), rotated.RefreshExpiresAt)
 	if err == nil {
-		s.record(EventRefresh, rotated.Session, rotated.Stamp.Now, by.IP)
+		s.refreshed(ctx, rotated.Session, rotated.Stamp.Now, by)
 	}
 	return grant, err
 }
