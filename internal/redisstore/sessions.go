@@ -54,13 +54,18 @@ func (s *Store) Prove(ctx context.Context, id string, family [32]byte) (session.
 }
 
 func (s *Store) get(ctx context.Context, id, family string) (session.Session, error) {
-	answer, err := s.run(ctx, "get session", s.scripts.get, []string{s.keys.vouch(), s.keys.session(id), s.keys.cuts()}, family)
+	answer, err := s.fields(ctx, id, family)
 	if err != nil {
 		return session.Session{}, err
 	}
 	d := decoder{}
 	got := d.session(id, answer)
 	return got, d.err
+}
+
+// fields are a session's hash: field, value, field, value.
+func (s *Store) fields(ctx context.Context, id, family string) ([]string, error) {
+	return s.run(ctx, "get session", s.scripts.get, []string{s.keys.vouch(), s.keys.session(id), s.keys.cuts()}, family)
 }
 
 // List implements session.Store: the oldest, at most 1,000.

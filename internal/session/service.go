@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -13,8 +14,12 @@ import (
 	"github.com/curfew-auth/curfew/internal/token"
 )
 
-// DefaultTenant is the tenant of whoever names none.
-const DefaultTenant = "default"
+const (
+	// DefaultTenant is the tenant of whoever names none.
+	DefaultTenant = "default"
+	// ClientID is the client of tokens unless configured otherwise.
+	ClientID = "curfew"
+)
 
 // A Minter signs access tokens.
 type Minter interface {
@@ -26,7 +31,7 @@ type Minter interface {
 type Config struct {
 	Issuer     string
 	Audience   []string
-	ClientID   string // default "curfew"
+	ClientID   string // default ClientID
 	Region     string
 	AccessTTL  time.Duration
 	RefreshTTL time.Duration // idle: the session ends unless refreshed within
@@ -69,7 +74,7 @@ type Service struct {
 // NewService returns a Service.
 func NewService(p Parts, c Config) *Service {
 	if c.ClientID == "" {
-		c.ClientID = "curfew"
+		c.ClientID = ClientID
 	}
 	if p.Metrics == nil {
 		p.Metrics = NewMetrics(prometheus.NewRegistry())
@@ -88,18 +93,27 @@ type Grant struct {
 	RefreshExpiresIn time.Duration
 	SessionID        string
 	UserID           string
+	Scope            string // of the access token
 }
 
 // A Caller is whoever presents a refresh token.
-type Caller struct{ IP, DeviceID string }
+type Caller struct {
+	IP, DeviceID string
+	// Scope is what the access token shall be good for, within the
+	// session's; empty: all of that. The session keeps its own.
+	Scope string
+}
 
 // Refresh exchanges a refresh token. A retry within the grace gets the same
 // refresh token again, and an access token of its own. Errors:
-// ErrRefreshInvalid, ErrWrongDevice, ErrEnded, ErrUnavailable, and
+// ErrRefreshInvalid, ErrWrongDevice, ErrScope, ErrEnded, ErrUnavailable, and
 // ErrRefreshReused, after which the session has ended everywhere.
 func (s *Service) Refresh(ctx context.Context, raw string, by Caller) (Grant, error) {
 	presented, err := parseRefresh(raw)
 	if err != nil {
+		return Grant{}, err
+	}
+	if err := s.mayNarrow(ctx, presented, by.Scope); err != nil {
 		return Grant{}, err
 	}
 	var salt [16]byte
@@ -112,6 +126,7 @@ func (s *Service) Refresh(ctx context.Context, raw string, by Caller) (Grant, er
 	if err != nil {
 		return Grant{}, s.refused(ctx, presented, by, err)
 	}
+	rotated.Session.Scope = cmp.Or(by.Scope, rotated.Session.Scope)
 	grant, err := s.grant(rotated.Session, rotated.Stamp, presented.successor(rotated.Salt), rotated.RefreshExpiresAt)
 	if err == nil {
 		s.refreshed(ctx, rotated.Session, rotated.Stamp.Now, by)
@@ -145,7 +160,7 @@ func (s *Service) grant(of Session, stamp Stamp, refresh refreshToken, refreshEn
 	return Grant{
 		AccessToken: access, ExpiresIn: expires.Sub(stamp.Now),
 		RefreshToken: refresh.encode(), RefreshExpiresIn: refreshEnd.Sub(stamp.Now),
-		SessionID: of.ID, UserID: of.UserID,
+		SessionID: of.ID, UserID: of.UserID, Scope: of.Scope,
 	}, nil
 }
 

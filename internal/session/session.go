@@ -20,6 +20,9 @@ var (
 	// ErrWrongDevice: a good refresh token, presented by another device than
 	// the session is bound to. Nothing changed.
 	ErrWrongDevice = fmt.Errorf("%w: another device", ErrRefreshInvalid)
+	// ErrScope: more was asked for than the session is good for, or it is no
+	// scope. Nothing changed.
+	ErrScope = errors.New("session: scope not granted")
 	// ErrRefreshReused: a refresh token that had been rotated away came
 	// back after its grace. The session is over.
 	ErrRefreshReused = errors.New("session: refresh token reused")
@@ -123,6 +126,11 @@ type Store interface {
 	// Errors: ErrRefreshInvalid when it does not match, ErrEnded when there
 	// is no such session.
 	Prove(ctx context.Context, id string, family [32]byte) (Session, error)
+	// Current returns the live session whose refresh token hashes to of, and
+	// when that ends unless it is refreshed. Errors: ErrRefreshInvalid when
+	// the family does not match, ErrRefreshReused when it does but the secret
+	// has been rotated away (nothing changes), ErrEnded.
+	Current(ctx context.Context, id string, of Refresh) (Session, time.Time, error)
 	// Get returns a live session, or ErrNotFound.
 	Get(ctx context.Context, id string) (Session, error)
 	// List returns a user's live sessions, oldest first. It may stop after

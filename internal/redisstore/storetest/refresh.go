@@ -21,6 +21,7 @@ func refreshTests() []test {
 		{"a refresh racing the end never revives", neverRevives},
 		{"a revocation ends a session that came back", revivedIsEnded},
 		{"the family is proved without a change", proves},
+		{"only the current refresh token is current", currentIsCurrent},
 		{"last seen is written once a minute", lastSeen},
 		{"without an idle time the end stays", endStays},
 		{"another device changes nothing", boundToDevice},
@@ -170,6 +171,27 @@ func proves(t *testing.T, r *room) {
 	wantError(t, "another family", err, session.ErrRefreshInvalid)
 	_, err = r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
 	must(t, err)
+}
+
+func currentIsCurrent(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, 2*hour)
+	got, ends, err := r.store.Current(t.Context(), s.ID, session.Refresh{Family: sum(1), Current: sum(2)})
+	must(t, err)
+	equal(t, "user", got.UserID, "u1")
+	equal(t, "end unless refreshed", ends, s.CreatedAt.Add(hour))
+	_, _, err = r.store.Current(t.Context(), s.ID, session.Refresh{Family: sum(9), Current: sum(2)})
+	wantError(t, "another family", err, session.ErrRefreshInvalid)
+	rotated, err := r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
+	must(t, err)
+	_, _, err = r.store.Current(t.Context(), s.ID, session.Refresh{Family: sum(1), Current: sum(2)})
+	wantError(t, "rotated away", err, session.ErrRefreshReused)
+	_, ends, err = r.store.Current(t.Context(), s.ID, session.Refresh{Family: sum(1), Current: sum(3)})
+	must(t, err)
+	equal(t, "end after a refresh", ends, rotated.RefreshExpiresAt)
+	_, err = r.store.Revoke(t.Context(), revocation(events.ScopeSession, s.ID, hour))
+	must(t, err)
+	_, _, err = r.store.Current(t.Context(), s.ID, session.Refresh{Family: sum(1), Current: sum(3)})
+	wantError(t, "ended", err, session.ErrEnded)
 }
 
 func lastSeen(t *testing.T, r *room) {

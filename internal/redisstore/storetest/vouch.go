@@ -37,6 +37,8 @@ func refuses(t *testing.T, r *room, id string) {
 	wantError(t, "get", err, session.ErrUnavailable)
 	_, err = r.store.Prove(t.Context(), id, sum(1))
 	wantError(t, "prove", err, session.ErrUnavailable)
+	_, _, err = r.store.Current(t.Context(), id, session.Refresh{Family: sum(1), Current: sum(2)})
+	wantError(t, "current", err, session.ErrUnavailable)
 	_, err = r.store.List(t.Context(), "acme", "u1")
 	wantError(t, "list", err, session.ErrUnavailable)
 	wantError(t, "list", err, commit.ErrUnvouched)
