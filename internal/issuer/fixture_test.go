@@ -38,6 +38,7 @@ type bench struct {
 	url, adminURL string
 	admin         string // the admin token
 	nats          *testenv.NATSServer
+	store         *embedded.Store
 	logs          *lockedBuffer
 	stop          func() // and wait
 }
@@ -51,6 +52,7 @@ func start(t *testing.T, change func(*config.Issuer)) *bench {
 	store, err := embedded.StartStore()
 	testenv.Must(t, err)
 	t.Cleanup(store.Close)
+	b.store = store
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	testenv.Must(t, err)
 	var cfg config.Issuer

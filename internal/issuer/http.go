@@ -3,7 +3,6 @@ package issuer
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,6 +28,8 @@ func (i *Issuer) newApp(registry *prometheus.Registry) *fiber.App {
 	app.Delete("/v1/sessions", i.endSessions)
 	app.Delete("/v1/sessions/:id", i.endSession)
 
+	app.Post("/oauth2/token", oauth(i.oauthToken))
+	app.Post("/oauth2/revoke", oauth(i.oauthRevoke))
 	app.Get("/.well-known/jwks.json", i.jwks)
 	app.Get("/.well-known/oauth-authorization-server", i.metadata)
 
@@ -40,6 +41,7 @@ func (i *Issuer) newApp(registry *prometheus.Registry) *fiber.App {
 
 // adminRoutes adds the admin calls. Each names the role that it needs.
 func (i *Issuer) adminRoutes(app *fiber.App) {
+	app.Post("/oauth2/introspect", i.adminOnly, i.may(config.RoleRead), oauth(i.oauthIntrospect))
 	admin := app.Group("/admin/v1", i.adminOnly)
 	admin.Post("/revocations", i.may(config.RoleRevoke), i.revoke)
 	admin.Get("/users/:id/sessions", i.may(config.RoleRead), i.userSessions)
@@ -138,16 +140,4 @@ func (i *Issuer) bearer(c *fiber.Ctx) (token.Claims, error) {
 		return token.Claims{}, front.Unauthorized().Because(err)
 	}
 	return claims, nil
-}
-
-// metadata is RFC 8414. It names no endpoint that does not exist.
-func (i *Issuer) metadata(c *fiber.Ctx) error {
-	c.Set(fiber.HeaderCacheControl, "public, max-age=60")
-	return c.JSON(fiber.Map{
-		"issuer":                                i.config.IssuerURL,
-		"jwks_uri":                              strings.TrimRight(i.config.IssuerURL, "/") + "/.well-known/jwks.json",
-		"response_types_supported":              []string{},
-		"grant_types_supported":                 []string{},
-		"token_endpoint_auth_methods_supported": []string{},
-	})
 }

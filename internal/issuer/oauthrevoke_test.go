@@ -1,0 +1,95 @@
+package issuer_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/curfew-auth/curfew/internal/session"
+	"github.com/curfew-auth/curfew/internal/testenv"
+)
+
+func (b *bench) whose(t *testing.T, accessToken string) answer {
+	t.Helper()
+	return call{url: b.url + "/v1/sessions", bearer: accessToken}.do(t)
+}
+
+func TestOAuthRevoke(t *testing.T) {
+	b := start(t, nil)
+	revoke := func(what string, pairs ...string) {
+		t.Helper()
+		a := b.post(t, "/oauth2/revoke", "", pairs...)
+		if a.want(t, what, http.StatusOK, ""); a.body != "" {
+			t.Errorf("%s: answered %s", what, a.body)
+		}
+	}
+	b.post(t, "/oauth2/revoke", "", "token_type_hint", "access_token").wantError(t, "no token", http.StatusBadRequest, "invalid_request")
+	one, other := b.login(t, "alice", ""), b.login(t, "alice", "")
+
+	for what, raw := range map[string]string{"unknown": "s3cret", "malformed": "cfr_s3cret", "forged": forged(one.AccessToken)} {
+		revoke(what, "token", raw)
+	}
+	b.whose(t, one.AccessToken).want(t, "untouched", http.StatusOK, "")
+
+	revoke("an access token, whatever the hint", "token", one.AccessToken, "token_type_hint", "refresh_token")
+	revoke("again", "token", one.AccessToken, "token_type_hint", "pigeon")
+	b.whose(t, one.AccessToken).want(t, "the access token", http.StatusUnauthorized, "session_ended")
+	a := b.post(t, "/oauth2/token", "", "grant_type", "refresh_token", "refresh_token", one.RefreshToken)
+	a.want(t, "its session goes on", http.StatusOK, "")
+	next := a.field(t, "access_token").(string)
+	b.whose(t, next).want(t, "a new access token", http.StatusOK, "")
+
+	revoke("a refresh token that was rotated away", "token", one.RefreshToken)
+	revoke("again", "token", one.RefreshToken)
+	b.whose(t, next).want(t, "the session", http.StatusUnauthorized, "session_ended")
+	b.post(t, "/oauth2/token", "", "grant_type", "refresh_token", "refresh_token", a.field(t, "refresh_token").(string)).
+		wantError(t, "its refresh token", http.StatusBadRequest, "invalid_grant")
+	b.whose(t, other.AccessToken).want(t, "the user's other session", http.StatusOK, "")
+	e := b.awaitEvent(t, func(e session.Event) bool { return e.Kind == session.EventLogout })
+	if e.SessionID != one.SessionID || e.UserID != "u-alice" {
+		t.Errorf("in the trail: %+v", e)
+	}
+}
+
+// 200 means committed: what is pending is answered 503, also when repeated,
+// until the log has it.
+func TestOAuthRevokePending(t *testing.T) {
+	b := start(t, nil)
+	one, two, three := b.login(t, "alice", ""), b.login(t, "bob", ""), b.login(t, "bob", "")
+	unavailable := func(what, raw string) {
+		t.Helper()
+		a := b.post(t, "/oauth2/revoke", "", "token", raw)
+		if a.wantError(t, what, http.StatusServiceUnavailable, "temporarily_unavailable"); a.header.Get("Retry-After") == "" {
+			t.Errorf("%s: no Retry-After", what)
+		}
+	}
+	b.nats.Stop()
+	unavailable("a refresh token without the log", one.RefreshToken)
+	unavailable("again", one.RefreshToken)
+	unavailable("an access token without the log", two.AccessToken)
+	b.nats.Restart()
+	for what, raw := range map[string]string{"refresh": one.RefreshToken, "access": two.AccessToken} {
+		testenv.Eventually(t, patience, func() error {
+			if a := b.post(t, "/oauth2/revoke", "", "token", raw); a.status != http.StatusOK {
+				return errStatus(a.status)
+			}
+			return nil
+		})
+		if t.Failed() {
+			t.Fatal(what)
+		}
+	}
+	b.whose(t, one.AccessToken).want(t, "the session", http.StatusUnauthorized, "session_ended")
+	b.whose(t, two.AccessToken).want(t, "the token", http.StatusUnauthorized, "session_ended")
+
+	b.nats.Stop()
+	b.store.Close()
+	unavailable("a refresh token without anything", three.RefreshToken)
+	unavailable("an access token without anything", three.AccessToken)
+	b.post(t, "/oauth2/revoke", "", "token", "s3cret").want(t, "an unknown token", http.StatusOK, "")
+	b.post(t, "/oauth2/token", "", "grant_type", "refresh_token", "refresh_token", three.RefreshToken).
+		wantError(t, "a refresh", http.StatusServiceUnavailable, "temporarily_unavailable")
+	b.post(t, "/oauth2/introspect", b.admin, "token", three.AccessToken).
+		wantError(t, "introspection", http.StatusServiceUnavailable, "temporarily_unavailable")
+	b.post(t, "/oauth2/introspect", b.admin, "token", three.RefreshToken).
+		wantError(t, "introspection of a refresh token", http.StatusServiceUnavailable, "temporarily_unavailable")
+}
