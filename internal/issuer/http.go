@@ -20,6 +20,7 @@ func (i *Issuer) newApp(registry *prometheus.Registry) *fiber.App {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	app := front.NewApp(front.AppConfig{Name: "curfew issuer", Log: i.log, Registry: registry, Origins: i.origins})
 	front.Probes(app, i.Ready, registry)
+	app.Use(i.rememberClient)
 
 	app.Post("/v1/login", i.login)
 	app.Post("/v1/refresh", i.refresh)
@@ -39,6 +40,14 @@ func (i *Issuer) newApp(registry *prometheus.Registry) *fiber.App {
 	return app
 }
 
+// rememberClient lets the rules put into the trail where a request came from.
+func (i *Issuer) rememberClient(c *fiber.Ctx) error {
+	c.SetUserContext(session.WithClient(c.UserContext(), session.Client{
+		IP: i.proxies.ClientIP(c), UserAgent: string(c.Request().Header.UserAgent()), RequestID: front.RequestID(c),
+	}))
+	return c.Next()
+}
+
 // adminRoutes adds the admin calls. Each names the role that it needs.
 func (i *Issuer) adminRoutes(app *fiber.App) {
 	app.Post("/oauth2/introspect", i.adminOnly, i.may(config.RoleRead), oauth(i.oauthIntrospect))
@@ -55,6 +64,7 @@ func (i *Issuer) adminRoutes(app *fiber.App) {
 func (i *Issuer) newAdminApp(registry *prometheus.Registry) *fiber.App {
 	app := front.NewApp(front.AppConfig{Name: "curfew issuer, admin", Log: i.log, Registry: registry})
 	front.Probes(app, i.Ready, registry)
+	app.Use(i.rememberClient)
 	i.adminRoutes(app)
 	return app
 }

@@ -97,7 +97,9 @@ func (i *Issuer) openUsers(registry prometheus.Registerer) (err error) {
 }
 
 func (i *Issuer) openKeys() (err error) {
-	if i.keys, err = token.OpenKeyring(keyringConfig(i.config, i.log)); err != nil {
+	keys := keyringConfig(i.config, i.log)
+	keys.Rotated = i.keyRotated // by Run, once there is a trail
+	if i.keys, err = token.OpenKeyring(keys); err != nil {
 		return err
 	}
 	i.log.Info("signing keys opened", "dir", i.config.KeysDir, "signing_kid", i.keys.SigningKeyID())

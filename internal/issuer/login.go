@@ -82,5 +82,7 @@ func (i *Issuer) end(c *fiber.Ctx, p presented) (session.Receipt, error) {
 	if err != nil {
 		return session.Receipt{}, err
 	}
-	return i.sessions.Logout(c.UserContext(), claims.SessionID, claims.Subject)
+	return i.sessions.Logout(c.UserContext(), session.Session{
+		ID: claims.SessionID, Tenant: claims.Tenant, UserID: claims.Subject, Device: session.Device{ID: claims.Device},
+	})
 }

@@ -35,7 +35,7 @@ func (s *Service) admitted(ctx context.Context, c Credentials, check func() (Use
 	defer cancel()
 	locked, settleErr := s.Attempts.Settle(ctx, a, s.config.Login, outcome)
 	if locked {
-		s.locked(c)
+		s.locked(ctx, c)
 	}
 	if outcome == Failed && settleErr != nil {
 		return User{}, settleErr

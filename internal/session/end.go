@@ -43,17 +43,17 @@ func (s *Service) suspicious(ctx context.Context, kind, reason, id string, by Ca
 		of = Session{ID: id}
 	}
 	s.Metrics.suspicious.WithLabelValues(kind).Inc()
-	s.Trail.Record(Event{
-		Kind: kind, At: time.Now(), Tenant: of.Tenant, UserID: of.UserID, SessionID: id,
-		Device: of.Device, IP: clip(by.IP, maxIP), UserAgent: of.UserAgent, Reason: reason,
-	})
+	e := of.event(kind, reason, time.Now())
+	e.IP, e.Actor = by.IP, actorSelf
+	s.note(ctx, e)
 }
 
 // Logout ends a session everywhere. It does not ask the store first, so that
 // it works whenever anything can take the revocation; repeating it is
-// harmless. The caller MUST have verified that the session is the actor's.
-func (s *Service) Logout(ctx context.Context, sessionID, actor string) (Receipt, error) {
-	return s.end(ctx, Session{ID: sessionID}, "logout", actor)
+// harmless. Of the session it needs the ID; the rest is for the trail. The caller
+// MUST have verified that the session is the user's who ends it.
+func (s *Service) Logout(ctx context.Context, of Session) (Receipt, error) {
+	return s.end(ctx, of, "logout", of.UserID)
 }
 
 // LogoutRefresh ends the session of a refresh token, which may have been
@@ -125,9 +125,8 @@ func (s *Service) end(ctx context.Context, of Session, reason, actor string) (Re
 	if err != nil {
 		return Receipt{}, err
 	}
-	s.Trail.Record(Event{
-		Kind: EventLogout, At: time.Now(), Tenant: of.Tenant, UserID: of.UserID, SessionID: of.ID,
-		Device: of.Device, IP: of.IP, UserAgent: of.UserAgent, Reason: reason, Actor: actor,
-	})
+	e := of.event(EventLogout, reason, time.Now())
+	e.Actor = actor
+	s.note(ctx, e)
 	return receipt, nil
 }

@@ -15,7 +15,7 @@ func TestLogout(t *testing.T) {
 	b := newBench(t)
 	g, other := b.login(t, "alice"), b.login(t, "alice")
 	for range 2 { // repeating it is harmless
-		r, err := b.Logout(t.Context(), g.SessionID, "u-alice")
+		r, err := b.Logout(t.Context(), session.Session{ID: g.SessionID, UserID: "u-alice"})
 		must(t, err)
 		if r.Scope != events.ScopeSession || r.Subject != g.SessionID || r.RevocationID == "" {
 			t.Errorf("receipt: %+v", r)
@@ -30,7 +30,7 @@ func TestLogout(t *testing.T) {
 	}
 	b.ends.err = session.ErrUnavailable
 	before := b.trail.last()
-	_, err = b.Logout(t.Context(), g.SessionID, "u-alice")
+	_, err = b.Logout(t.Context(), session.Session{ID: g.SessionID, UserID: "u-alice"})
 	wantError(t, "logout without a store", err, session.ErrUnavailable)
 	if b.trail.last() != before {
 		t.Error("the trail has a logout that did not happen")

@@ -23,23 +23,21 @@ func (s *Service) evicted(ctx context.Context, o Opened) {
 	filed := make([]events.Revocation, 0, len(o.Evicted))
 	for _, e := range o.Evicted {
 		filed = append(filed, e.Revocation)
-		event := Event{
-			Kind: EventSessionLimit, At: o.Stamp.Now, Tenant: e.Session.Tenant, UserID: e.Session.UserID,
-			SessionID: e.Session.ID, Device: e.Session.Device, IP: e.Session.IP,
-			Reason: reasonLimit, Actor: actorSelf, RevocationID: e.Revocation.ID,
-		}
-		s.Trail.Record(event)
+		event := e.Session.event(EventSessionLimit, reasonLimit, o.Stamp.Now)
+		event.Actor, event.RevocationID = actorSelf, e.Revocation.ID
+		event.IP, event.UserAgent = o.Session.IP, o.Session.UserAgent // of the login that took its place
+		s.noteAs(ctx, event)
 	}
 	s.Revoker.Complete(ctx, filed)
 }
 
 // limited notes a login that a limit refused.
-func (s *Service) limited(of Session, err error) error {
+func (s *Service) limited(ctx context.Context, of Session, err error) error {
 	if errors.Is(err, ErrSessionLimit) {
-		s.Trail.Record(Event{
-			Kind: EventSessionLimit, At: time.Now(), Tenant: of.Tenant, UserID: of.UserID,
-			Device: of.Device, IP: of.IP, UserAgent: of.UserAgent, Reason: "login_refused", Actor: actorSelf,
-		})
+		of.ID = "" // it was never opened
+		e := of.event(EventSessionLimit, "login_refused", time.Now())
+		e.Actor = actorSelf
+		s.noteAs(ctx, e)
 	}
 	return err
 }

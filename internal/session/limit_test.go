@@ -68,7 +68,7 @@ func TestLimitRefuses(t *testing.T) {
 	}
 	_, err = b.Refresh(t.Context(), first.RefreshToken, session.Caller{})
 	must(t, err)
-	_, err = b.Logout(t.Context(), first.SessionID, "u-alice")
+	_, err = b.Logout(t.Context(), session.Session{ID: first.SessionID, UserID: "u-alice"})
 	must(t, err)
 	_, err = loginOn(t, s[1], "ios")
 	must(t, err)

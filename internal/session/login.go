@@ -27,13 +27,13 @@ func (s *Service) Login(ctx context.Context, c Credentials) (Grant, error) {
 	}
 	user, err := s.authenticate(ctx, c)
 	if err != nil {
-		s.loginFailed(c, err)
+		s.loginFailed(ctx, c, err)
 		return Grant{}, err
 	}
 	return s.open(ctx, Session{
 		Tenant: user.Tenant, UserID: user.ID, Roles: user.Roles, Scope: user.Scope,
 		Device: c.Device, IP: c.IP, UserAgent: c.UserAgent,
-	})
+	}, "password")
 }
 
 // Open opens a session for a user whom somebody else has authenticated; of the
@@ -49,7 +49,7 @@ func (s *Service) Open(ctx context.Context, user User, from Credentials) (Grant,
 	return s.open(ctx, Session{
 		Tenant: user.Tenant, UserID: user.ID, Roles: user.Roles, Scope: user.Scope,
 		Device: from.Device, IP: from.IP, UserAgent: from.UserAgent,
-	})
+	}, "opened_by_admin")
 }
 
 // authenticate refuses what no account can have without counting or hashing:
@@ -65,22 +65,24 @@ func (s *Service) authenticate(ctx context.Context, c Credentials) (User, error)
 
 // loginFailed counts every failure. Only wrong credentials go into the trail:
 // of these the limits allow few, while refusals may come by the thousand.
-func (s *Service) loginFailed(c Credentials, err error) {
+func (s *Service) loginFailed(ctx context.Context, c Credentials, err error) {
 	s.Metrics.failed(err)
 	if errors.Is(err, ErrInvalidCredentials) {
-		s.Trail.Record(c.event(EventLoginFailed, "invalid_credentials"))
+		s.noteAs(ctx, c.event(EventLoginFailed, "invalid_credentials"))
 	}
 }
 
-func (s *Service) locked(c Credentials) {
+func (s *Service) locked(ctx context.Context, c Credentials) {
 	s.Metrics.lockouts.Inc()
-	s.Trail.Record(c.event(EventLocked, "login_lock_threshold"))
+	e := c.event(EventLocked, "login_lock_threshold")
+	e.Actor = actorSelf
+	s.noteAs(ctx, e)
 }
 
 // event is one about a name, which may be nobody's.
 func (c Credentials) event(kind, reason string) Event {
 	return Event{
-		Kind: kind, At: time.Now(), Tenant: clip(keyOf(c).tenant, maxName), Username: clip(c.Username, maxName),
-		Device: c.Device, IP: clip(c.IP, maxIP), UserAgent: clip(c.UserAgent, maxUserAgent), Reason: reason,
+		Kind: kind, At: time.Now(), Tenant: clip(keyOf(c).tenant, maxName), Username: c.Username,
+		Device: c.Device, IP: c.IP, UserAgent: c.UserAgent, Reason: reason,
 	}
 }

@@ -47,8 +47,8 @@ type Evicted struct {
 }
 
 // open opens a session for somebody who has been authenticated: of says who,
-// where and for what. Errors: ErrBadDevice, ErrSessionLimit, ErrUnavailable.
-func (s *Service) open(ctx context.Context, of Session) (Grant, error) {
+// where and for what, and why is for the trail. Errors: ErrBadDevice, ErrSessionLimit, ErrUnavailable.
+func (s *Service) open(ctx context.Context, of Session, why string) (Grant, error) {
 	if err := s.checkDevice(of.Device); err != nil {
 		return Grant{}, err
 	}
@@ -61,12 +61,12 @@ func (s *Service) open(ctx context.Context, of Session) (Grant, error) {
 		Limit: s.config.Limit, Eviction: s.Revoker.Draft(events.ScopeSession, of.ID, reasonLimit, actorSelf),
 	})
 	if err != nil {
-		return Grant{}, s.limited(of, err)
+		return Grant{}, s.limited(ctx, of, err)
 	}
 	s.evicted(ctx, opened)
 	grant, err := s.grant(opened.Session, opened.Stamp, first, opened.RefreshExpiresAt)
 	if err == nil {
-		s.record(EventLogin, opened.Session, opened.Stamp.Now, of.IP)
+		s.noteAs(ctx, opened.Session.event(EventLogin, why, opened.Stamp.Now))
 	}
 	return grant, err
 }

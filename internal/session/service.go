@@ -129,7 +129,7 @@ func (s *Service) Refresh(ctx context.Context, raw string, by Caller) (Grant, er
 	rotated.Session.Scope = cmp.Or(by.Scope, rotated.Session.Scope)
 	grant, err := s.grant(rotated.Session, rotated.Stamp, presented.successor(rotated.Salt), rotated.RefreshExpiresAt)
 	if err == nil {
-		s.refreshed(ctx, rotated.Session, rotated.Stamp.Now, by)
+		s.refreshed(ctx, rotated, rotated.Salt != salt, by)
 	}
 	return grant, err
 }
@@ -164,9 +164,10 @@ func (s *Service) grant(of Session, stamp Stamp, refresh refreshToken, refreshEn
 	}, nil
 }
 
-func (s *Service) record(kind string, of Session, at time.Time, ip string) {
-	s.Trail.Record(Event{
+// event is one about a session, by its user.
+func (of Session) event(kind, reason string, at time.Time) Event {
+	return Event{
 		Kind: kind, At: at, Tenant: of.Tenant, UserID: of.UserID, SessionID: of.ID,
-		Device: of.Device, IP: clip(ip, maxIP), UserAgent: of.UserAgent,
-	})
+		Device: of.Device, IP: of.IP, UserAgent: of.UserAgent, Reason: reason, Actor: of.UserID,
+	}
 }

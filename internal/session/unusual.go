@@ -28,8 +28,13 @@ type Refreshes interface {
 // refreshed records a refresh and counts it. The client does not wait for the
 // count, and while too many are being counted, or the store does not answer, a
 // refresh stays uncounted: the alarm is no defence, reuse detection is.
-func (s *Service) refreshed(ctx context.Context, of Session, at time.Time, by Caller) {
-	s.record(EventRefresh, of, at, by.IP)
+func (s *Service) refreshed(ctx context.Context, r Rotated, retry bool, by Caller) {
+	of, reason := r.Session, "exchange"
+	of.IP = by.IP
+	if retry {
+		reason = "retry"
+	}
+	s.note(ctx, of.event(EventRefresh, reason, r.Stamp.Now))
 	if s.config.RefreshAlarm.Count <= 0 {
 		return
 	}
@@ -43,18 +48,17 @@ func (s *Service) refreshed(ctx context.Context, of Session, at time.Time, by Ca
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), countTimeout)
 		defer cancel()
 		if reached, err := s.Refreshes.Count(ctx, of.ID, s.config.RefreshAlarm); err == nil && reached {
-			s.unusual(of, at, by)
+			s.unusual(ctx, of, r.Stamp.Now)
 		}
 	}()
 }
 
-func (s *Service) unusual(of Session, at time.Time, by Caller) {
+func (s *Service) unusual(ctx context.Context, of Session, at time.Time) {
 	a := s.config.RefreshAlarm
 	s.Metrics.unusual.Inc()
 	s.Log.Warn("session is refreshed unusually often", "session_id", of.ID, "tenant", of.Tenant, "user_id", of.UserID,
-		"ip", clip(by.IP, maxIP), "refreshes", a.Count, "window", a.Window)
-	s.Trail.Record(Event{
-		Kind: EventRefreshUnusual, At: at, Tenant: of.Tenant, UserID: of.UserID, SessionID: of.ID,
-		Device: of.Device, IP: clip(by.IP, maxIP), UserAgent: of.UserAgent, Reason: "refresh_alarm_count", Actor: actorSelf,
-	})
+		"ip", clip(of.IP, maxIP), "refreshes", a.Count, "window", a.Window)
+	e := of.event(EventRefreshUnusual, "refresh_alarm_count", at)
+	e.Actor = actorSelf
+	s.note(ctx, e)
 }

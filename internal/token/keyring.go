@@ -29,7 +29,10 @@ type KeyringConfig struct {
 	// RotateEvery is the age at which the newest key gets a successor; 0 is
 	// never.
 	RotateEvery time.Duration
-	Log         *slog.Logger // default: none
+	// Rotated, if not nil, is told of each key made because of RotateEvery,
+	// by the goroutine of Run.
+	Rotated func(KeyInfo)
+	Log     *slog.Logger // default: none
 }
 
 // A Keyring holds the keys of a directory: one of them signs, and the public

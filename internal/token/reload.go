@@ -46,9 +46,20 @@ func (k *Keyring) follow() error {
 		return fmt.Errorf("cannot move retired keys away: %w", err)
 	}
 	if every := k.cfg.RotateEvery; every > 0 && k.secret == nil {
-		if _, err := k.rotate("", every); err != nil && !errors.Is(err, ErrRotationPending) {
-			return fmt.Errorf("cannot rotate: %w", err)
-		}
+		return k.rotateIfDue(every)
+	}
+	return nil
+}
+
+func (k *Keyring) rotateIfDue(every time.Duration) error {
+	made, err := k.rotate("", every)
+	switch {
+	case errors.Is(err, ErrRotationPending):
+		return nil
+	case err != nil:
+		return fmt.Errorf("cannot rotate: %w", err)
+	case k.cfg.Rotated != nil:
+		k.cfg.Rotated(made)
 	}
 	return nil
 }
