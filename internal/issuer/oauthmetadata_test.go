@@ -45,19 +45,31 @@ func forged(raw string) string {
 	}, raw[at:len(raw)-1]) + "A"
 }
 
-// forget makes the store lose a session, as a failover may.
-func (b *bench) forget(t *testing.T, sid string) {
+// stored lists the keys of the store that match.
+func (b *bench) stored(t *testing.T, pattern string) []string {
+	t.Helper()
+	found, err := b.redis(t).Keys(t.Context(), pattern).Result()
+	testenv.Must(t, err)
+	return found
+}
+
+func (b *bench) redis(t *testing.T) *redis.Client {
 	t.Helper()
 	opts, err := redis.ParseURL(b.store.URL())
 	testenv.Must(t, err)
 	rdb := redis.NewClient(opts)
-	defer rdb.Close()
-	found, err := rdb.Keys(t.Context(), "*s:"+sid).Result()
-	testenv.Must(t, err)
+	t.Cleanup(func() { _ = rdb.Close() })
+	return rdb
+}
+
+// forget makes the store lose a session, as a failover may.
+func (b *bench) forget(t *testing.T, sid string) {
+	t.Helper()
+	found := b.stored(t, "*s:"+sid)
 	if len(found) != 1 {
 		t.Fatalf("keys of the session: %q", found)
 	}
-	testenv.Must(t, rdb.Del(t.Context(), found...).Err())
+	testenv.Must(t, b.redis(t).Del(t.Context(), found...).Err())
 }
 
 // Every endpoint that the metadata names answers, at its very address, as the
