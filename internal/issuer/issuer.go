@@ -40,6 +40,7 @@ type Issuer struct {
 	stream   *events.JetStream
 	rdb      redis.UniversalClient
 	lookup   *redisstore.Lookup
+	store    *redisstore.Store
 	sessions *session.Service
 	revoker  *commit.Committer
 	keeper   *commit.Keeper
@@ -130,11 +131,11 @@ func (i *Issuer) openServers(registry prometheus.Registerer) (err error) {
 // assemble puts the rules on top of the servers.
 func (i *Issuer) assemble() {
 	cfg := i.config
-	store := redisstore.New(i.rdb, cfg.Region)
-	i.revoker = commit.NewCommitter(store, i.stream, cfg.IssuerURL, cfg.AccessTTL, i.log)
+	i.store = redisstore.New(i.rdb, cfg.Region)
+	i.revoker = commit.NewCommitter(i.store, i.stream, cfg.IssuerURL, cfg.AccessTTL, i.log)
 	i.keeper = commit.NewKeeper(i.revoker, events.NewNATSExchange(i.nc, cfg.Region), uuid.NewString(), cfg.Staleness, i.log)
 	i.sessions = session.NewService(session.Parts{
-		Store: store, Revoker: i.revoker, Minter: i.keys, Users: i.logins, Trail: i.trail,
+		Store: i.store, Revoker: i.revoker, Minter: i.keys, Users: i.logins, Trail: i.trail,
 		Attempts: redisstore.NewAttempts(i.rdb, cfg.Region), Metrics: i.meter,
 		Refreshes: redisstore.NewRefreshes(i.rdb, cfg.Region), Log: i.log,
 	}, session.Config{

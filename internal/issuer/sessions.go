@@ -1,7 +1,6 @@
 package issuer
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -136,62 +135,6 @@ func (i *Issuer) endSessions(c *fiber.Ctx) error {
 		out = append(out, receiptOf(r))
 	}
 	return c.Status(statusOf(receipts...)).JSON(fiber.Map{"ended": len(out), "receipts": out})
-}
-
-type revokeRequest struct {
-	Scope  events.Scope `json:"scope"`
-	ID     string       `json:"id"`
-	Reason string       `json:"reason"`
-}
-
-const maxReason = 512 // bytes
-
-// revoke is the admin's: end one token or one session, whosever it is.
-func (i *Issuer) revoke(c *fiber.Ctx) error {
-	if err := waitMode(c); err != nil {
-		return err
-	}
-	req, err := front.DecodeJSON[revokeRequest](c)
-	if err != nil {
-		return err
-	}
-	switch {
-	case req.Scope != events.ScopeToken && req.Scope != events.ScopeSession:
-		return front.BadRequest("scope must be token or session")
-	case req.ID == "" || len(req.ID) > events.MaxSubject:
-		return front.BadRequest("id is required, of at most 512 bytes")
-	case len(req.Reason) > maxReason:
-		return front.BadRequest("reason is too long, at most 512 bytes")
-	}
-	tenant, err := i.tenantOf(c, req.Scope, req.ID)
-	if err != nil {
-		return err
-	}
-	receipt, err := i.revoker.Revoke(c.UserContext(), req.Scope, req.ID, req.Reason, i.admin(c).Name)
-	if err != nil {
-		return problem(err)
-	}
-	i.recordAct(c, session.Event{
-		Action: "revoke", Scope: string(req.Scope), Subject: req.ID, Tenant: tenant, Reason: req.Reason, RevocationID: receipt.RevocationID,
-	})
-	return sendReceipt(c, receipt)
-}
-
-// tenantOf is the tenant of a session to be ended, or nothing where it is not
-// known. An admin of one tenant must show that it is the tenant's: what cannot
-// be shown is forbidden, and so is what does not exist, which tells nothing.
-func (i *Issuer) tenantOf(c *fiber.Ctx, scope events.Scope, id string) (string, error) {
-	if i.admin(c).Everywhere() {
-		return "", nil
-	}
-	if scope != events.ScopeSession {
-		return "", i.within(c, "")
-	}
-	of, err := i.sessions.Get(c.UserContext(), id)
-	if err != nil && !errors.Is(err, session.ErrNotFound) {
-		return "", problem(err)
-	}
-	return of.Tenant, i.within(c, of.Tenant)
 }
 
 func (i *Issuer) userSessions(c *fiber.Ctx) error {

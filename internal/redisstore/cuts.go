@@ -59,7 +59,8 @@ func (s *Store) reapReach(ctx context.Context, reach string) (removed int, err e
 		return err
 	}
 	if reach == everywhere {
-		return removed, s.eachSession(ctx, reap)
+		err = s.eachSession(ctx, reap)
+		return removed, err
 	}
 	sids, err := s.rdb.ZRange(ctx, s.keys.index(reach), 0, -1).Result()
 	if err != nil {

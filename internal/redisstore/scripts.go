@@ -35,6 +35,8 @@ var (
 	reapSource string
 	//go:embed lua/reaped.lua
 	reapedSource string
+	//go:embed lua/tally.lua
+	tallySource string
 	//go:embed lua/whoami.lua
 	whoamiSource string
 	//go:embed lua/lookup.lua
@@ -43,7 +45,7 @@ var (
 
 // scripts holds one script per transition.
 type scripts struct {
-	create, rotate, get, list, revoke, apply, refill, vouch, keep, reap, reaped, whoami *redis.Script
+	create, rotate, get, list, revoke, apply, refill, vouch, keep, reap, reaped, whoami, tally *redis.Script
 }
 
 func newScripts() scripts {
@@ -60,6 +62,7 @@ func newScripts() scripts {
 		reap:   script(reapSource),
 		reaped: script(reapedSource),
 		whoami: script(whoamiSource),
+		tally:  script(tallySource),
 	}
 }
 

@@ -71,6 +71,16 @@ func (u *Users) Knows(c Credentials) bool {
 	return known
 }
 
+// KnowsID says whether the file has a user of this id in the tenant.
+func (u *Users) KnowsID(tenant, userID string) bool {
+	for _, a := range u.current.Load().byName {
+		if a.user.Tenant == tenant && a.user.ID == userID {
+			return true
+		}
+	}
+	return false
+}
+
 // Authenticate implements Authenticator. It waits for its turn to hash.
 func (u *Users) Authenticate(ctx context.Context, c Credentials) (User, error) {
 	if c.oversized() {

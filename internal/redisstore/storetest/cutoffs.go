@@ -18,6 +18,7 @@ func cutoffTests() []test {
 		{"logins go on above a cutoff from the log", cutoffFromTheLog},
 		{"sessions under a cutoff are removed, whatever the scope", cutoffsReap},
 		{"sessions under a cutoff do not count against a limit", cutoffFreesLimit},
+		{"live sessions are counted, those under a cutoff are not", cutoffCounts},
 		{"a refresh under way does not survive a cutoff", cutoffAgainstRefreshes},
 	}
 }
@@ -190,4 +191,28 @@ func cutoffFreesLimit(t *testing.T, r *room) {
 	o.Session = newSession("acme", "u")
 	_, err = r.store.Create(t.Context(), o)
 	must(t, err)
+}
+
+func cutoffCounts(t *testing.T, r *room) {
+	want := func(tenant string, want int) {
+		t.Helper()
+		got, err := r.store.Count(t.Context(), issuer, tenant)
+		must(t, err)
+		if got != want {
+			t.Errorf("%d sessions of tenant %q, want %d", got, tenant, want)
+		}
+	}
+	want("", 0)
+	r.login(t, "acme", "u", hour, hour)
+	r.login(t, "acme", "v", hour, hour)
+	r.login(t, "other", "u", hour, hour)
+	want("acme", 2)
+	want("", 3)
+	_, err := r.store.Revoke(t.Context(), cutoffOf(events.ScopeUser, "acme", "u"))
+	must(t, err)
+	want("acme", 1)
+	want("", 2)
+	if got, err := r.store.Count(t.Context(), "https://another.example", ""); err != nil || got != 0 {
+		t.Errorf("%d sessions of another issuer, %v", got, err)
+	}
 }

@@ -1,0 +1,154 @@
+package issuer
+
+import (
+	"cmp"
+	"errors"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/front"
+	"github.com/curfew-auth/curfew/internal/session"
+)
+
+// scopeDevice is the admin's only. A device is resolved to its sessions, and
+// never stands in the log.
+const scopeDevice events.Scope = "device"
+
+const (
+	modeEnd   = "end"
+	maxReason = 512 // bytes
+)
+
+type revokeRequest struct {
+	Scope  events.Scope `json:"scope"`
+	ID     string       `json:"id"`
+	Tenant string       `json:"tenant"` // of a user or a device
+	User   string       `json:"user"`   // of a device
+	Mode   string       `json:"mode"`   // end or refresh
+	Reason string       `json:"reason"`
+	DryRun bool         `json:"dry_run"`
+}
+
+// normal checks a request and fills in what may be left out.
+func (r revokeRequest) normal() (revokeRequest, error) {
+	r.Mode = cmp.Or(r.Mode, modeEnd)
+	if r.Scope == events.ScopeAll {
+		r.ID = cmp.Or(r.ID, events.Everybody)
+	}
+	switch {
+	case r.Scope != scopeDevice && !r.Scope.Valid():
+		return r, front.BadRequest("scope must be token, session, device, user, tenant, all or key")
+	case r.ID == "" || len(r.ID) > events.MaxSubject:
+		return r, front.BadRequest("id is required, of at most 512 bytes")
+	case r.Scope == events.ScopeAll && r.ID != events.Everybody:
+		return r, front.BadRequest("scope all takes no id but all")
+	case (r.Scope == scopeDevice) != (r.User != "") || len(r.User) > events.MaxSubject:
+		return r, front.BadRequest("user is required for a device, of at most 512 bytes, and goes with no other scope")
+	case r.Mode != modeEnd && (r.Mode != string(events.ModeRefresh) || !r.Scope.Cutoff()):
+		return r, front.BadRequest("mode must be end or, for a user, a tenant or all, refresh")
+	case len(r.Reason) > maxReason:
+		return r, front.BadRequest("reason is too long, at most 512 bytes")
+	}
+	return r.withTenant()
+}
+
+// withTenant refuses a tenant that a scope would not keep to: who names one
+// with scope all wants less than all. The ids of tokens and sessions are unique
+// without.
+func (r revokeRequest) withTenant() (revokeRequest, error) {
+	switch r.Scope {
+	case events.ScopeAll, events.ScopeKey:
+		if r.Tenant != "" {
+			return r, front.BadRequest("scopes all and key concern every tenant: leave tenant out")
+		}
+	case events.ScopeTenant:
+		if r.Tenant != "" && r.Tenant != r.ID {
+			return r, front.BadRequest("scope tenant names its tenant by id: leave tenant out")
+		}
+	}
+	r.Tenant = cmp.Or(r.Tenant, session.DefaultTenant)
+	if len(r.Tenant) > events.MaxSubject {
+		return r, front.BadRequest("tenant has at most 512 bytes")
+	}
+	return r, nil
+}
+
+func (r revokeRequest) revocation(actor string) events.Revocation {
+	out := events.Revocation{Scope: r.Scope, Subject: r.ID, Reason: r.Reason, Actor: actor}
+	if r.Scope == events.ScopeUser {
+		out.Tenant = r.Tenant
+	}
+	if r.Mode == string(events.ModeRefresh) {
+		out.Mode = events.ModeRefresh
+	}
+	return out
+}
+
+// revoke is the admin's: it ends one of anything, or asks for new tokens.
+func (i *Issuer) revoke(c *fiber.Ctx) error {
+	if err := waitMode(c); err != nil {
+		return err
+	}
+	req, err := front.DecodeJSON[revokeRequest](c)
+	if err != nil {
+		return err
+	}
+	if req, err = req.normal(); err != nil {
+		return err
+	}
+	tenant, err := i.tenantOf(c, req)
+	if err != nil {
+		return err
+	}
+	switch {
+	case req.DryRun:
+		return i.dryRun(c, req)
+	case req.Scope == scopeDevice:
+		return i.revokeDevice(c, req)
+	}
+	receipt, err := i.revoker.Commit(c.UserContext(), req.revocation(i.admin(c).Name))
+	if err != nil {
+		return problem(err)
+	}
+	i.recordRevocation(c, req, tenant, receipt.RevocationID)
+	return sendReceipt(c, receipt)
+}
+
+// tenantOf is the tenant that a revocation keeps to, or nothing where none is
+// known. An admin of one tenant must show that it is the tenant's: what cannot
+// be shown is forbidden, and so is what does not exist, which tells nothing.
+func (i *Issuer) tenantOf(c *fiber.Ctx, req revokeRequest) (string, error) {
+	tenant := ""
+	switch req.Scope {
+	case events.ScopeUser, scopeDevice:
+		tenant = req.Tenant
+	case events.ScopeTenant:
+		tenant = req.ID
+	case events.ScopeSession:
+		if i.admin(c).Everywhere() {
+			return "", nil
+		}
+		of, err := i.sessions.Get(c.UserContext(), req.ID)
+		if err != nil && !errors.Is(err, session.ErrNotFound) {
+			return "", problem(err)
+		}
+		tenant = of.Tenant
+	}
+	return tenant, i.within(c, tenant)
+}
+
+// recordRevocation puts a revocation into the trail.
+func (i *Issuer) recordRevocation(c *fiber.Ctx, req revokeRequest, tenant, id string) {
+	e := session.Event{
+		Action: "revoke", Scope: string(req.Scope), Subject: req.ID, Tenant: tenant, UserID: req.User,
+		Reason: req.Reason, RevocationID: id,
+	}
+	if req.Mode == string(events.ModeRefresh) {
+		e.Action = "revoke.refresh"
+	}
+	if req.Scope == events.ScopeUser {
+		e.UserID = req.ID
+	}
+	i.recordAct(c, e)
+}
