@@ -24,8 +24,9 @@ type Store struct {
 	password string
 	info     map[string]string // by lower-case section
 
-	mu    sync.Mutex
-	clock time.Time // what the server was last told
+	mu      sync.Mutex
+	clock   time.Time // what the server was last told
+	stopped bool      // the clock
 }
 
 // StartStore starts one. The caller closes it.
@@ -96,8 +97,17 @@ func (s *Store) answerInfo(c *server.Peer, args []string) bool {
 func (s *Store) tick() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now := time.Now(); now.Sub(s.clock) >= time.Millisecond {
+	if now := time.Now(); !s.stopped && now.Sub(s.clock) >= time.Millisecond {
 		s.clock = now
 		s.Server.SetTime(now)
 	}
+}
+
+// StopClock has it be this time until the next call, for tests of what expires.
+// Time MUST NOT go back, or keys live too long.
+func (s *Store) StopClock(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped, s.clock = true, at
+	s.Server.SetTime(at)
 }

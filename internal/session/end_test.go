@@ -102,7 +102,7 @@ func TestEndAll(t *testing.T) {
 }
 
 // splice puts another session's id in front of a refresh token.
-func splice(t *testing.T, sid, raw string) string {
+func splice(t tester, sid, raw string) string {
 	t.Helper()
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(raw, "cfr_"))
 	must(t, err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/curfew-auth/curfew/internal/embedded"
 	"github.com/curfew-auth/curfew/internal/events"
@@ -27,6 +28,7 @@ const (
 // (u-alice) and bob (u-bob).
 type bench struct {
 	*session.Service
+	rdb     redis.UniversalClient
 	store   *redisstore.Store
 	ends    *storeRevoker
 	trail   *trail
@@ -40,10 +42,15 @@ func newBench(t *testing.T) *bench {
 	server, err := embedded.StartStore()
 	must(t, err)
 	t.Cleanup(server.Close)
-	rdb, err := redisstore.Open(server.URL(), redisstore.Options{Timeout: 10 * time.Second})
+	return newBenchOn(t, server.URL())
+}
+
+func newBenchOn(t *testing.T, url string) *bench {
+	t.Helper()
+	rdb, err := redisstore.Open(url, redisstore.Options{Timeout: 10 * time.Second})
 	must(t, err)
 	t.Cleanup(func() { rdb.Close() })
-	b := &bench{store: redisstore.New(rdb, "test"), trail: &trail{}}
+	b := &bench{rdb: rdb, store: redisstore.New(rdb, "test"), trail: &trail{}}
 	refill, err := b.store.BeginRefill(t.Context())
 	must(t, err)
 	must(t, b.store.Vouch(t.Context(), refill, time.Now()))
@@ -150,14 +157,21 @@ func (t *trail) last() session.Event {
 	return t.events[len(t.events)-1]
 }
 
-func must(t *testing.T, err error) {
+// A tester is a test, or one run of a property.
+type tester interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
+func must(t tester, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func wantError(t *testing.T, what string, err, want error) {
+func wantError(t tester, what string, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Fatalf("%s: got %v, want %v", what, err, want)
