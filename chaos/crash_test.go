@@ -81,6 +81,7 @@ func (r *crashing) crash(t *testing.T, place string) {
 func (r *crashing) crashRelay(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*eventually)
 	defer cancel()
+	r.awaitEmptyOutbox(t) // of what the deaths before this one left
 	ended, other := r.someSession(t), r.someSession(t)
 	r.dieAt(t, ctx, "before-log")
 	testenv.Must(t, r.victim.awaitReady(ctx))
@@ -97,14 +98,19 @@ func (r *crashing) crashRelay(t *testing.T) {
 	for _, i := range r.issuers {
 		testenv.Must(t, i.restart(ctx))
 	}
+	r.awaitEmptyOutbox(t)
+	r.everyEdge(t, ended, history.Refused)
+	r.everyEdge(t, other, history.Accepted)
+}
+
+func (r *crashing) awaitEmptyOutbox(t *testing.T) {
+	t.Helper()
 	testenv.Eventually(t, eventually, func() error {
 		if n := r.outbox(t); n != 0 {
 			return fmt.Errorf("the outbox still holds %d revocations", n)
 		}
 		return nil
 	})
-	r.everyEdge(t, ended, history.Refused)
-	r.everyEdge(t, other, history.Accepted)
 }
 
 // dieAt starts the victim so that it dies when it gets to a place.
