@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"slices"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -42,13 +43,26 @@ func (m *machine) retry(t *rapid.T) {
 	m.present(t, s, s.tokens[len(s.tokens)-2])
 }
 
+// lateRetry presents the predecessor in the last moment of its grace, or the
+// first after it.
+func (m *machine) lateRetry(t *rapid.T, pass func(time.Duration)) {
+	s := m.any(t)
+	if !m.live(s) {
+		t.SkipNow()
+	}
+	token := s.tokens[len(s.tokens)-1]
+	m.present(t, s, token)
+	pass(m.rules.Grace + time.Duration(rapid.IntRange(0, 1).Draw(t, "ms late"))*time.Millisecond)
+	m.present(t, s, token)
+}
+
 // reuse presents a token from before that.
 func (m *machine) reuse(t *rapid.T) {
 	s := m.any(t)
 	if len(s.tokens) < 3 {
 		t.SkipNow()
 	}
-	m.present(t, s, rapid.SampledFrom(s.tokens[:len(s.tokens)-2]).Draw(t, "token"))
+	m.present(t, s, oneOf(t, s.tokens[:len(s.tokens)-2]))
 }
 
 func (m *machine) present(t *rapid.T, s *lineage, token string) {
@@ -92,7 +106,7 @@ func (m *machine) logoutRefresh(t *rapid.T) {
 	if !m.live(s) {
 		want = session.ErrEnded
 	}
-	_, err := m.issuer(t).LogoutRefresh(t.Context(), rapid.SampledFrom(s.tokens).Draw(t, "token"))
+	_, err := m.issuer(t).LogoutRefresh(t.Context(), oneOf(t, s.tokens))
 	wantError(t, "logout by refresh token", err, want)
 	m.over(s)
 }

@@ -25,11 +25,13 @@ func TestLifeOnEmbeddedStore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newMachine(t, b, now)
 		actions := m.actions()
-		actions["time passes"] = func(t *rapid.T) {
-			m.now = m.now.Add(rapid.SampledFrom(m.steps()).Draw(t, "for"))
-			now = m.now
+		pass := func(d time.Duration) {
+			now = now.Add(d)
+			m.now = now
 			server.StopClock(now)
 		}
+		actions["time passes"] = func(t *rapid.T) { pass(rapid.SampledFrom(m.steps()).Draw(t, "for")) }
+		actions["late retry"] = func(t *rapid.T) { m.lateRetry(t, pass) }
 		t.Repeat(actions)
 	})
 }
@@ -54,7 +56,7 @@ type machine struct {
 
 func newMachine(t *rapid.T, b *bench, now time.Time) *machine {
 	rules := config()
-	rules.AccessTTL, rules.Grace, rules.RefreshTTL, rules.SessionMax = 10*time.Minute, 5*time.Minute, 20*time.Minute, 50*time.Minute
+	rules.AccessTTL, rules.Grace, rules.RefreshTTL, rules.SessionMax = 10*time.Minute, 5*time.Minute, 20*time.Minute, 30*time.Minute
 	rules.FixedEnd = rapid.Bool().Draw(t, "fixed end")
 	rules.Limit = session.Limit{
 		Total: rapid.IntRange(0, 3).Draw(t, "limit"), PerKind: rapid.IntRange(0, 2).Draw(t, "limit per kind"),
@@ -133,8 +135,14 @@ func (m *machine) checkEnds(t *rapid.T) {
 	}
 }
 
+// issuer draws one by its number, or a failure would print all it is made of.
 func (m *machine) issuer(t *rapid.T) *session.Service {
-	return rapid.SampledFrom(m.issuers[:]).Draw(t, "issuer")
+	return m.issuers[rapid.IntRange(0, len(m.issuers)-1).Draw(t, "issuer")]
+}
+
+// oneOf draws a token by its age, or a failure would print it.
+func oneOf(t *rapid.T, tokens []string) string {
+	return tokens[rapid.IntRange(0, len(tokens)-1).Draw(t, "token")]
 }
 
 // any draws a session, which may be over.
