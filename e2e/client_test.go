@@ -57,6 +57,15 @@ func send(c call) (answer, error) {
 	return answer{res.StatusCode, res.Header, body}, err
 }
 
+// must is send for many goroutines of one test.
+func must(t *testing.T, what call) answer {
+	a, err := send(what)
+	if err != nil {
+		t.Error(err)
+	}
+	return a
+}
+
 // do sends a call that must be answered.
 func (s *setup) do(t *testing.T, c call) answer {
 	t.Helper()

@@ -50,7 +50,7 @@ func (c *cluster) burst(t *testing.T, of grant) []grant {
 	answers := make([]answer, atOnce)
 	var wg sync.WaitGroup
 	for n := range answers {
-		wg.Go(func() { answers[n] = c.must(t, refreshCall(c.issuers[n%2], of.RefreshToken)) })
+		wg.Go(func() { answers[n] = must(t, refreshCall(c.issuers[n%2], of.RefreshToken)) })
 	}
 	wg.Wait()
 	var all []grant

@@ -1,15 +1,12 @@
 package e2e_test
 
 import (
-	"crypto/rand"
 	"flag"
 	"fmt"
 	"net/http"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,43 +17,30 @@ import (
 // flood is how many wrong passwords TestLoginFlood tries; its measurements
 // mean something from some thousands on, on a machine with nothing else to do:
 //
-//	go test ./e2e -run TestLoginFlood -v -flood 10000
+//	cd e2e && go test -run TestLoginFlood -v -flood 10000 .
 var flood = flag.Int("flood", 200, "wrong passwords that TestLoginFlood tries")
-
-const attackers = 16 // at once
 
 // TestLoginFlood: wrong passwords at two issuers lock the account on both,
 // leave others alone, and do not starve their refreshes. The last is measured
-// beside as many requests that do no work (/livez), because the requests alone
-// take processors from this very machine.
+// beside nothing and beside as many requests that do no work (/livez). Beside a
+// spray over many names, where every guess costs a hash, it is only logged: two
+// issuers on a machine of two processors hash on both.
 func TestLoginFlood(t *testing.T) {
 	c := startForFlood(t)
 	quiet := c.refreshing(t, func() { time.Sleep(2 * time.Second) })
-	idle := c.refreshing(t, func() {
-		attack(t, func(n int) { c.must(t, call{url: c.issuers[n%2].url + "/livez"}) })
-	})
-	var checked, locked atomic.Int32
-	wrong := c.refreshing(t, func() {
-		attack(t, func(n int) {
-			switch a := c.must(t, c.guess(n, "alice")); a.status {
-			case http.StatusUnauthorized:
-				checked.Add(1)
-			case http.StatusTooManyRequests:
-				locked.Add(1)
-			default:
-				t.Errorf("%d %s", a.status, a.body)
-			}
-		})
-	})
-	if checked.Load() != 5 || int(locked.Load()) != *flood-5 {
-		t.Errorf("%d passwords checked, %d refused, of %d", checked.Load(), locked.Load(), *flood)
-	}
+	var none, one, many map[int]int
+	idle := c.refreshing(t, func() { none = c.attack(t, attack{Path: "/livez"}) })
+	wrong := c.refreshing(t, func() { one = c.attack(t, attack{Path: "/v1/login", Username: "alice"}) })
 	c.mustBeLocked(t, "alice")
-	spray := c.refreshing(t, func() {
-		attack(t, func(n int) { c.must(t, c.guess(n, rand.Text())) }) // each is hashed, or finds the queue full
-	})
-	t.Logf("refreshes of others: quiet %v; %d requests without work %v; %[2]d wrong passwords of one account %[4]v; of %[2]d names %[5]v",
-		quiet, *flood, idle, wrong, spray)
+	spray := c.refreshing(t, func() { many = c.attack(t, attack{Path: "/v1/login"}) })
+	if none[http.StatusOK] != *flood || one[http.StatusUnauthorized] != 5 || one[http.StatusTooManyRequests] != *flood-5 {
+		t.Errorf("of %d: without work %v, one account %v; only 5 passwords are to be checked", *flood, none, one)
+	}
+	t.Logf("refreshes of others: quiet %v; %d requests without work %v; %[2]d wrong passwords of one account %[4]v; of %[2]d names %[5]v, answered %[6]v",
+		quiet, *flood, idle, wrong, spray, many)
+	if ceiling := 20*quiet.p50 + 100*time.Millisecond; wrong.p50 > ceiling { // against starvation, not a measurement
+		t.Errorf("refreshes took %v beside wrong passwords, %v without", wrong.p50, quiet.p50)
+	}
 }
 
 // startForFlood starts two issuers with the default limits. What is attacked
@@ -75,37 +59,6 @@ func startForFlood(t *testing.T) *cluster {
 		i.awaitReady(t)
 	}
 	return c
-}
-
-func (c *cluster) guess(n int, username string) call {
-	return call{
-		url:    c.issuers[n%2].url + "/v1/login",
-		header: http.Header{"X-Forwarded-For": {"198.51.100.1, " + fmt.Sprintf("203.0.%d.%d", n/250%250, n%250)}},
-		body:   toJSON(map[string]string{"username": username, "password": "wrong"}),
-	}
-}
-
-// must is do for many goroutines.
-func (c *cluster) must(t *testing.T, what call) answer {
-	a, err := send(what)
-	if err != nil {
-		t.Error(err)
-	}
-	return a
-}
-
-func attack(t *testing.T, one func(n int)) {
-	t.Helper()
-	var next atomic.Int32
-	var wg sync.WaitGroup
-	for range attackers {
-		wg.Go(func() {
-			for n := int(next.Add(1)); n <= *flood; n = int(next.Add(1)) {
-				one(n)
-			}
-		})
-	}
-	wg.Wait()
 }
 
 // A latency is what refreshes took.
