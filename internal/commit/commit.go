@@ -49,14 +49,19 @@ func (c *Committer) Revoke(ctx context.Context, scope events.Scope, subject, rea
 }
 
 // Commit commits a revocation and reports how far it has got. The caller gives
-// scope, tenant, subject, mode, reason and actor. Once begun it is
-// carried through even if ctx ends. The error wraps session.ErrUnavailable when
+// scope, tenant, subject, mode, reason and actor; and, if the tokens are not
+// our issuer's, whose they are and how long the revocation lives, which MUST be
+// [Margin] longer than any of them. Once begun it is carried through even if
+// ctx ends. The error wraps session.ErrUnavailable when
 // neither store nor log took it; nothing is claimed then, though it may yet
 // take effect.
 func (c *Committer) Commit(ctx context.Context, r events.Revocation) (session.Receipt, error) {
 	start := time.Now()
 	ctx = context.WithoutCancel(ctx)
-	r.ID, r.Issuer, r.TTLMillis = uuid.NewString(), c.issuer, c.ttl.Milliseconds()
+	r.ID = uuid.NewString()
+	if r.Issuer == "" {
+		r.Issuer, r.TTLMillis = c.issuer, c.ttl.Milliseconds()
+	}
 	if _, err := r.Encode(); err != nil {
 		return session.Receipt{}, err
 	}

@@ -20,6 +20,8 @@ type Common struct {
 	Region    string        `koanf:"region" default:"local" usage:"region whose log is written and followed"`
 
 	AllowedOrigins string `koanf:"allowed_origins" usage:"origins, separated by commas, whose pages may use cookies here besides our own"`
+
+	TrustedIssuers TrustedIssuers `koanf:"trusted_issuers" usage:"other issuers whose tokens are accepted and can be revoked: a YAML list"`
 }
 
 // NoRedis is the redis_url of an edge that has no store to ask.
@@ -59,6 +61,7 @@ func (c Common) check(p *checks) {
 	p.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
 	p.matches("region", c.Region, regionForm, "1 to 32 of a-z, 0-9 and -")
 	p.origins("allowed_origins", c.AllowedOrigins)
+	c.TrustedIssuers.check(p, c.IssuerURL)
 }
 
 func (c Common) checkNATS(p *checks) {

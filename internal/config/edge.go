@@ -52,6 +52,7 @@ var (
 func (c Edge) Validate() error {
 	var p checks
 	c.check(&p)
+	c.TrustedIssuers.checkAccepted(&p)
 	if c.EdgeID != "" {
 		p.matches("edge_id", c.EdgeID, edgeIDForm, "1 to 64 letters, digits or ._-")
 	}

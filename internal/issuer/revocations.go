@@ -25,6 +25,7 @@ type revokeRequest struct {
 	ID     string       `json:"id"`
 	Tenant string       `json:"tenant"` // of a user or a device
 	User   string       `json:"user"`   // of a device
+	Issuer string       `json:"issuer"` // of the tokens; empty: we
 	Mode   string       `json:"mode"`   // end or refresh
 	Reason string       `json:"reason"`
 	DryRun bool         `json:"dry_run"`
@@ -94,6 +95,10 @@ func (i *Issuer) revoke(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	foreign, err := i.foreign(c, &req)
+	if err != nil {
+		return err
+	}
 	if req, err = req.normal(); err != nil {
 		return err
 	}
@@ -107,7 +112,7 @@ func (i *Issuer) revoke(c *fiber.Ctx) error {
 	case req.Scope == scopeDevice:
 		return i.revokeDevice(c, req)
 	}
-	receipt, err := i.revoker.Commit(c.UserContext(), req.revocation(i.admin(c).Name))
+	receipt, err := i.revoker.Commit(c.UserContext(), of(foreign, req.revocation(i.admin(c).Name)))
 	if err != nil {
 		return problem(err)
 	}
@@ -142,7 +147,7 @@ func (i *Issuer) tenantOf(c *fiber.Ctx, req revokeRequest) (string, error) {
 func (i *Issuer) recordRevocation(c *fiber.Ctx, req revokeRequest, tenant, id string) {
 	e := session.Event{
 		Action: "revoke", Scope: string(req.Scope), Subject: req.ID, Tenant: tenant, UserID: req.User,
-		Reason: req.Reason, RevocationID: id,
+		Reason: req.Reason, RevocationID: id, Issuer: req.Issuer,
 	}
 	if req.Mode == string(events.ModeRefresh) {
 		e.Action = "revoke.refresh"

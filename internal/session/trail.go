@@ -54,6 +54,7 @@ type Event struct {
 	Action       string `json:"action,omitempty"` // e.g. revoke, session.create, keys.rotate
 	Scope        string `json:"scope,omitempty"`
 	Subject      string `json:"subject,omitempty"`
+	Issuer       string `json:"issuer,omitempty"` // of the subject, if that is another
 	RevocationID string `json:"revocation_id,omitempty"`
 }
 
