@@ -21,7 +21,7 @@ type machine struct {
 func newMachine(t *testing.T) machine {
 	t.Helper()
 	m := machine{t: t, path: t.TempDir()}
-	for _, tool := range []string{"sh", "sed", "cut", "dirname", "env", "cat", "chmod"} {
+	for _, tool := range []string{"sh", "sed", "cut", "dirname", "env", "cat", "chmod", "rm"} {
 		real, err := exec.LookPath(tool)
 		if err != nil {
 			t.Fatal(err)
@@ -52,10 +52,12 @@ case "$*" in *install*`+pkg+`*|add*`+pkg+`*) printf '#!/bin/sh\n%s\n' '`+script+
 
 func (m machine) run(script string) (string, error) {
 	cmd := exec.Command("/bin/sh", script)
-	cmd.Env = []string{"PATH=" + m.path}
+	cmd.Env = []string{"PATH=" + m.path, "SBIN=", "POLICY=" + m.policy()}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
+
+func (m machine) policy() string { return filepath.Join(m.path, "policy-rc.d") }
 
 func (m machine) calls() string {
 	calls, _ := os.ReadFile(filepath.Join(m.path, "calls"))
@@ -150,5 +152,44 @@ func TestEnsureChromium(t *testing.T) {
 	}
 	if out, err := m.run("ensure-chromium"); err != nil || out != "" {
 		t.Errorf("with one there: %v %s", err, out)
+	}
+}
+
+// Debian's packages start the services that they bring, unless a policy
+// forbids it: then no web server comes up on a developer's machine.
+func TestEnsureProxies(t *testing.T) {
+	m := newMachine(t)
+	if out, err := m.run("ensure-proxies"); err == nil || !strings.Contains(out, "need nginx haproxy caddy") {
+		t.Errorf("without packages: %v %s", err, out)
+	}
+	m.tool("haproxy", "exit 0")
+	m.tool("apt-get", `echo "apt-get $*" >> "`+m.path+`/calls"
+case "$*" in *install*nginx*caddy*) for name in nginx caddy; do printf '#!/bin/sh\n' > "`+m.path+`/$name"; chmod 700 "`+m.path+`/$name"; done ;; esac`)
+	if out, err := m.run("ensure-proxies"); err != nil || strings.Contains(m.calls(), "haproxy") {
+		t.Errorf("with packages: %v %s, calls %q", err, out, m.calls())
+	}
+	if out, err := m.run("ensure-proxies"); err != nil || out != "" {
+		t.Errorf("with all of them: %v %s", err, out)
+	}
+}
+
+func TestPackagesStartNoServices(t *testing.T) {
+	for name, end := range map[string]string{"ends well": "exit 0", "fails": "exit 1", "is interrupted": "kill -INT $PPID"} {
+		m := newMachine(t)
+		m.tool("apt-get", `[ "$1" = install ] || exit 0; "$POLICY"; echo "$?" >> "`+m.path+`/calls"; `+end)
+		out, _ := m.run("ensure-proxies")
+		if !strings.Contains(m.calls(), "101") {
+			t.Errorf("when it %s: services were allowed: %q %s", name, m.calls(), out)
+		}
+		if _, err := os.Stat(m.policy()); err == nil {
+			t.Errorf("when it %s: the policy is left behind", name)
+		}
+	}
+	m := newMachine(t)
+	m.tool("policy-rc.d", "exit 7")
+	m.tool("apt-get", `[ "$1" = install ] || exit 0; "$POLICY"; echo "$?" >> "`+m.path+`/calls"`)
+	_, _ = m.run("ensure-proxies")
+	if _, err := os.Stat(m.policy()); err != nil || !strings.Contains(m.calls(), "7") {
+		t.Errorf("the administrator's policy is gone: %v %q", err, m.calls())
 	}
 }
