@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/curfew-auth/curfew/internal/boot"
+	"github.com/curfew-auth/curfew/internal/cli"
 	"github.com/curfew-auth/curfew/internal/config"
 )
 
@@ -21,6 +22,7 @@ func main() {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(upCommand(), demoCommand(), hashPasswordCommand(), hashTokenCommand())
+	root.AddCommand(cli.Commands(version)...)
 	for _, cmd := range append(root.Commands(), root) {
 		config.Strict(cmd)
 	}

@@ -27,13 +27,20 @@ func (e *Invalid) Error() string {
 // Is makes every problem a usage error.
 func (e *Invalid) Is(target error) bool { return target == ErrUsage }
 
-// ExitCode is the exit code that fits err: 0 done, 1 failed, 2 usage.
+// ExitCode is the exit code that fits err: 0 done, 1 failed, 2 usage, or what
+// the error's own method ExitCode says.
 func ExitCode(err error) int {
+	own, has := errors.AsType[interface {
+		error
+		ExitCode() int
+	}](err)
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, ErrUsage):
 		return 2
+	case has:
+		return own.ExitCode()
 	default:
 		return 1
 	}

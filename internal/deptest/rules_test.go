@@ -8,14 +8,15 @@ const module = "github.com/curfew-auth/curfew/"
 // where it stands.
 var allowed = map[string][]string{
 	// The contracts and the parts that know nothing of the rest.
-	"internal/cache":    {},
-	"internal/config":   {},
-	"internal/crash":    {},
-	"internal/deptest":  {},
-	"internal/embedded": {},
-	"internal/events":   {},
-	"internal/front":    {},
-	"internal/token":    {},
+	"internal/apiclient": {},
+	"internal/cache":     {},
+	"internal/config":    {},
+	"internal/crash":     {},
+	"internal/deptest":   {},
+	"internal/embedded":  {},
+	"internal/events":    {},
+	"internal/front":     {},
+	"internal/token":     {},
 
 	// The rules.
 	"internal/session": {"internal/events", "internal/token"},
@@ -40,6 +41,10 @@ var allowed = map[string][]string{
 	"internal/boot": {"internal/config", "internal/front", "internal/redisstore"},
 	"internal/up":   {"internal/config", "internal/edge", "internal/embedded", "internal/issuer", "internal/session"},
 	"internal/demo": {"internal/up"},
+
+	// The command line of operators, a client like any other.
+	"internal/cli":          {"internal/apiclient", "internal/cli/contexts", "internal/config", "internal/token"},
+	"internal/cli/contexts": {},
 
 	// Conformance suites and doubles.
 	"internal/commit/memstore":      {"internal/commit", "internal/events", "internal/session"},

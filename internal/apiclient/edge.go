@@ -1,0 +1,53 @@
+package apiclient
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// An Edge calls one edge.
+type Edge struct {
+	URL string
+	c   *Client
+}
+
+// NewEdge returns a client of the edge at a URL.
+func NewEdge(url, version string) *Edge {
+	c := New(url, version)
+	return &Edge{URL: c.Issuer, c: c}
+}
+
+// A Status is what an edge says of itself.
+type Status struct {
+	ID         string `json:"id"`
+	State      string `json:"state"` // syncing, fresh or stale
+	Epoch      string `json:"epoch"`
+	AppliedSeq uint64 `json:"applied_seq"`
+	FreshAgeMS int64  `json:"fresh_age_ms"` // -1: never
+	Entries    int    `json:"entries"`
+	Overflowed uint64 `json:"overflowed"`
+	Store      string `json:"store"` // vouched, unvouched or down
+
+	Date time.Time `json:"-"` // the edge's clock, whole seconds
+}
+
+// Status asks the edge how far it can be trusted.
+func (e *Edge) Status(ctx context.Context) (s Status, err error) {
+	a, err := e.c.do(ctx, call{method: http.MethodGet, url: e.URL + "/statusz", into: &s})
+	s.Date = a.date
+	return s, err
+}
+
+// An Identity is who an edge takes the bearer of a token for.
+type Identity struct {
+	UserID    string `json:"user_id"`
+	SessionID string `json:"session_id"`
+	Edge      string `json:"edge"`
+}
+
+// Whoami presents an access token at the edge. A refusal is a *Problem.
+func (e *Edge) Whoami(ctx context.Context, accessToken string) (id Identity, err error) {
+	_, err = e.c.do(ctx, call{method: http.MethodGet, url: e.URL + "/v1/whoami", bearer: accessToken, into: &id})
+	return id, err
+}
