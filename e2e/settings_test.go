@@ -52,6 +52,8 @@ func TestSettings(t *testing.T) {
 			{name: "fail_mode", env: []string{"CURFEW_FAIL_MODE=maybe"}, code: 2, says: []string{"CURFEW_FAIL_MODE", "deny or allow"}},
 			{name: "upstream", env: []string{"CURFEW_UPSTREAM=api:80"}, code: 2, says: []string{"CURFEW_UPSTREAM"}},
 			{name: "edge_id", env: []string{"CURFEW_EDGE_ID=a b"}, code: 2, says: []string{"CURFEW_EDGE_ID"}},
+			{name: "edge_id with a dot", env: []string{"CURFEW_EDGE_ID=a.b"}, code: 2, says: []string{"CURFEW_EDGE_ID", "letters, digits, - or _"}},
+			{name: "edge_url", env: []string{"CURFEW_EDGE_URL=http://user:pass@edge"}, code: 2, says: []string{"CURFEW_EDGE_URL", "password"}},
 			{name: "misspelled variable", env: []string{"CURFEW_EDGEID=e"}, code: 2, says: []string{"CURFEW_EDGEID", "did you mean CURFEW_EDGE_ID"}},
 			{name: "misspelled key", yaml: "leway: 5s\n", code: 2, says: []string{"config.yaml:1: leway", "did you mean leeway"}},
 			{name: "an issuer's variable beside it", env: []string{"CURFEW_ACCESS_TTL=5m"}},

@@ -7,13 +7,21 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/curfew-auth/curfew/internal/fleet"
 )
 
 // Config says what to guard and whom to trust. Fields without a stated default
 // are required.
 type Config struct {
-	ID     string // name of this node, unique in its region
+	// ID is the name of this node, unique in its region: 1 to 64 letters,
+	// digits, - or _.
+	ID     string
 	Region string // default "local"
+
+	// URL is where this node can be reached, for the list of edges that
+	// admins see; optional. Version is what it runs; default: this module's.
+	URL, Version string
 
 	NATSURL   string
 	NATSCreds string // credentials file, optional
@@ -51,8 +59,17 @@ func (c *Config) setDefaults() error {
 	if c.ID == "" || c.NATSURL == "" || c.Issuer == "" || c.Audience == "" {
 		return errors.New("guard: ID, NATSURL, Issuer and Audience are required")
 	}
+	if !fleet.ValidID(c.ID) {
+		return errors.New("guard: ID must be 1 to 64 letters, digits, - or _")
+	}
+	if c.URL != "" && !fleet.ValidURL(c.URL) {
+		return errors.New("guard: URL must be http or https, without user, query and fragment")
+	}
 	if c.Mode > Strict {
 		return errors.New("guard: no such Mode")
+	}
+	if c.Version == "" {
+		c.Version = fleet.Version()
 	}
 	if c.Region == "" {
 		c.Region = "local"

@@ -14,6 +14,7 @@ import (
 
 	"github.com/curfew-auth/curfew/internal/cache"
 	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/fleet"
 	"github.com/curfew-auth/curfew/internal/redisstore"
 	"github.com/curfew-auth/curfew/internal/token"
 )
@@ -40,6 +41,7 @@ type Guard struct {
 	sync     *events.Sync
 	metrics  *metrics
 	watches  *watches
+	reporter *fleet.Reporter
 
 	nc  *nats.Conn
 	rdb redis.UniversalClient
@@ -47,6 +49,8 @@ type Guard struct {
 	wasFresh   atomic.Bool
 	store      atomic.Value // string: the store's state at the last look
 	complained atomic.Int64
+	load       load          // of the reporter
+	changed    chan struct{} // of capacity 1: has it report at once
 	stop       context.CancelFunc
 	running    sync.WaitGroup
 }
@@ -58,17 +62,18 @@ func New(ctx context.Context, cfg Config) (*Guard, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	g := &Guard{config: cfg, watches: newWatches(), keys: cache.NewKeys(), remote: token.NewRemoteKeys(cfg.JWKSURL, nil, cfg.Log)}
+	g := &Guard{config: cfg, watches: newWatches(), changed: make(chan struct{}, 1), keys: cache.NewKeys(), remote: token.NewRemoteKeys(cfg.JWKSURL, nil, cfg.Log)}
 	g.store.Store(storeDown)
 	if err := errors.Join(g.openMemory(), g.openServers()); err != nil {
 		g.closeServers()
 		return nil, fmt.Errorf("guard: %w", err)
 	}
 	g.metrics = newMetrics(cfg.Registerer, g)
+	g.reporter = g.newReporter()
 	ctx, g.stop = context.WithCancel(ctx)
 	for _, loop := range []func(context.Context){
 		func(ctx context.Context) { _ = g.remote.Run(ctx) },
-		g.follower.Run, g.sync.Run, g.sweep, g.watch, g.recheckAll,
+		g.follower.Run, g.sync.Run, g.sweep, g.watch, g.recheckAll, g.reporter.Run,
 	} {
 		g.running.Go(func() { loop(ctx) })
 	}
@@ -125,10 +130,13 @@ func (g *Guard) openServers() (err error) {
 	return nil
 }
 
-// Close stops following. Checks made afterwards soon return ErrUnknown.
+// Close stops following. Checks made afterwards return ErrUnknown.
 func (g *Guard) Close() {
 	g.stop()
 	g.running.Wait()
+	g.copy.Lose()
+	g.closeStore()
+	g.reporter.Leave() // only now: no request passes any more
 	g.closeServers()
 }
 
@@ -136,8 +144,12 @@ func (g *Guard) closeServers() {
 	if g.nc != nil {
 		g.nc.Close()
 	}
+	g.closeStore()
+}
+
+func (g *Guard) closeStore() {
 	if g.rdb != nil {
-		_ = g.rdb.Close()
+		_ = g.rdb.Close() // twice is harmless
 	}
 }
 

@@ -67,10 +67,12 @@ func (g *Guard) watch(ctx context.Context) {
 	for {
 		if now := g.look(ctx); g.store.Swap(now) != now {
 			g.config.Log.Info("store is "+now, "store", now)
+			g.reportSoon()
 		}
 		if now := g.copy.State().String(); now != state {
 			g.config.Log.Info("copy is "+now, "state", now, "was", state, "applied_seq", g.follower.Position().Seq)
 			state = now
+			g.reportSoon()
 		}
 		if !events.Sleep(ctx, g.config.Staleness/8) {
 			return

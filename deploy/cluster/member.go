@@ -35,7 +35,7 @@ func (c *cluster) startMembers(ctx context.Context, o options) error {
 		}
 	}
 	for i, p := range edges {
-		if err := c.add(&c.edges, o.bin, "edge", i+1, p, c.edgeEnv(iss, i+1)); err != nil {
+		if err := c.add(&c.edges, o.bin, "edge", i+1, p, c.edgeEnv(iss, i+1, p)); err != nil {
 			return err
 		}
 	}
@@ -58,8 +58,8 @@ func (c *cluster) issuerEnv(iss string) []string {
 		"CURFEW_ADMIN_TOKEN_FILE="+c.creds.adminTokenFile)
 }
 
-func (c *cluster) edgeEnv(iss string, n int) []string {
-	return append(c.sharedEnv(iss), "CURFEW_EDGE_ID=edge-"+strconv.Itoa(n))
+func (c *cluster) edgeEnv(iss string, n, listen int) []string {
+	return append(c.sharedEnv(iss), "CURFEW_EDGE_ID=edge-"+strconv.Itoa(n), "CURFEW_EDGE_URL=http://localhost:"+strconv.Itoa(listen))
 }
 
 func (c *cluster) add(to *[]*member, bin, kind string, n, listen int, env []string) error {

@@ -96,6 +96,9 @@ func (k *Keeper) Ready() error {
 	return nil
 }
 
+// Position is how far this issuer has read the log.
+func (k *Keeper) Position() events.Position { return k.follower.Position() }
+
 // Answering reports whether the log is whole, as far as this issuer knows.
 func (k *Keeper) Answering() bool { return k.answering.Load() }
 

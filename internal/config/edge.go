@@ -14,6 +14,7 @@ type Edge struct {
 	Common `defaults:"listen=:8081"`
 
 	EdgeID       string     `koanf:"edge_id" usage:"name of this edge, unique among all; default: the host name and a random end"`
+	EdgeURL      string     `koanf:"edge_url" usage:"where this edge can be reached, for the list of edges that admins see"`
 	JWKSURL      string     `koanf:"jwks_url" usage:"where the issuer's public keys are; default: at the issuer"`
 	FailMode     string     `koanf:"fail_mode" default:"deny" usage:"deny or allow requests while revocation cannot be known"`
 	CheckMode    string     `koanf:"check_mode" default:"local" usage:"what must be known of a token: stateless, local or strict"`
@@ -32,6 +33,8 @@ type Edge struct {
 	RenewHeader bool          `koanf:"renew_header" usage:"show a renewed access token to scripts, in X-Curfew-Access-Token"`
 }
 
+const maxEdgeURL = 512 // characters
+
 // modes are those of package guard.
 var modes = []string{"stateless", "local", "strict"}
 
@@ -42,7 +45,8 @@ var (
 	identityForm  = regexp.MustCompile(`^(X(-[A-Za-z0-9]{1,32}){1,3}|Remote)-$`)
 	identityTaken = regexp.MustCompile(`(?i)^X-(Forwarded|Real|Request|Content|Frame|XSS|B3|HTTP)-`)
 
-	edgeIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	// An id is one token of a NATS subject: no dot, no blank, no wildcard.
+	edgeIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 	// A token that can stand in an Authorization header (RFC 6750 section 2.1).
 	bearerForm = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
 )
@@ -54,7 +58,11 @@ func (c Edge) Validate() error {
 	c.check(&p)
 	c.TrustedIssuers.checkAccepted(&p)
 	if c.EdgeID != "" {
-		p.matches("edge_id", c.EdgeID, edgeIDForm, "1 to 64 letters, digits or ._-")
+		p.matches("edge_id", c.EdgeID, edgeIDForm, "1 to 64 letters, digits, - or _")
+	}
+	if c.EdgeURL != "" {
+		p.plainLink("edge_url", c.EdgeURL)
+		p.that("edge_url", len(c.EdgeURL) <= maxEdgeURL, "want at most %d characters, got %d", maxEdgeURL, len(c.EdgeURL))
 	}
 	if c.JWKSURL != "" {
 		p.link("jwks_url", c.JWKSURL, "http", "https")
@@ -94,14 +102,14 @@ func (c *Edge) Resolve() {
 	}
 }
 
-// randomEdgeID has no dot, which would separate tokens of a NATS subject.
+// randomEdgeID keeps to edgeIDForm whatever the host is called.
 func randomEdgeID() string {
 	host, err := os.Hostname()
 	if err != nil || host == "" {
 		host = "edge"
 	}
 	plain := strings.Map(func(r rune) rune {
-		if r == '.' || !edgeIDForm.MatchString(string(r)) {
+		if !edgeIDForm.MatchString(string(r)) {
 			return '-'
 		}
 		return r

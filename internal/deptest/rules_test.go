@@ -15,6 +15,7 @@ var allowed = map[string][]string{
 	"internal/deptest":   {},
 	"internal/embedded":  {},
 	"internal/events":    {},
+	"internal/fleet":     {"internal/events"},
 	"internal/front":     {},
 	"internal/token":     {},
 
@@ -28,14 +29,14 @@ var allowed = map[string][]string{
 	"internal/webhook":    {"internal/session"},
 
 	// The decision, which others build into their programs.
-	"guard": {"internal/cache", "internal/events", "internal/redisstore", "internal/token"},
+	"guard": {"internal/cache", "internal/events", "internal/fleet", "internal/redisstore", "internal/token"},
 
 	"guard/fiberguard": {"guard", "internal/front"},
 
 	// The services, and what runs them.
 	"internal/edge": {"guard", "internal/config", "internal/front"},
 	"internal/issuer": {
-		"internal/audit", "internal/commit", "internal/config", "internal/events", "internal/front",
+		"internal/audit", "internal/commit", "internal/config", "internal/events", "internal/fleet", "internal/front",
 		"internal/redisstore", "internal/session", "internal/token", "internal/webhook",
 	},
 	"internal/boot": {"internal/config", "internal/front", "internal/redisstore"},

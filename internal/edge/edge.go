@@ -47,7 +47,7 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 	}
 	var err error
 	e.guard, err = guard.New(context.Background(), guard.Config{
-		ID: cfg.EdgeID, Region: cfg.Region,
+		ID: cfg.EdgeID, URL: cfg.EdgeURL, Region: cfg.Region,
 		NATSURL: cfg.NATSURL, NATSCreds: cfg.NATSCreds, RedisURL: cfg.RedisURL,
 		Issuer: cfg.IssuerURL, Audience: cfg.Audience, JWKSURL: cfg.JWKSURL,
 		Staleness: cfg.Staleness, Leeway: cfg.Leeway, CacheEntries: cfg.CacheEntries,

@@ -24,6 +24,15 @@ func (s Subjects) Sync() string { return s.prefix() + "sync" }
 // SyncAll carries the same question to all who can answer.
 func (s Subjects) SyncAll() string { return s.prefix() + "sync.all" }
 
+// Edge carries the reports of one edge; "*" matches all.
+func (s Subjects) Edge(id string) string { return s.prefix() + "edge." + id }
+
+// Report carries questions to every edge, over core NATS.
+func (s Subjects) Report() string { return s.prefix() + "report" }
+
+// ReportOf carries the same questions to one edge.
+func (s Subjects) ReportOf(id string) string { return s.prefix() + "report." + id }
+
 // Session carries one kind of session event to the audit stream; "*" matches
 // all.
 func (s Subjects) Session(kind string) string { return s.prefix() + "session." + kind }

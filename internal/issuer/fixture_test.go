@@ -41,6 +41,7 @@ type bench struct {
 	store         *embedded.Store
 	logs          *lockedBuffer
 	stop          func() // and wait
+	stopEdge      func()
 }
 
 // start starts an issuer whose settings change may alter. Users: alice

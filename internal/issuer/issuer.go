@@ -19,6 +19,7 @@ import (
 	"github.com/curfew-auth/curfew/internal/commit"
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/fleet"
 	"github.com/curfew-auth/curfew/internal/front"
 	"github.com/curfew-auth/curfew/internal/redisstore"
 	"github.com/curfew-auth/curfew/internal/session"
@@ -44,6 +45,7 @@ type Issuer struct {
 	sessions *session.Service
 	revoker  *commit.Committer
 	keeper   *commit.Keeper
+	fleet    *fleet.Registry
 	trail    *audit.Trail
 	proxies  front.Proxies
 	users    *session.Users // nil without a users file
@@ -73,6 +75,7 @@ func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
 	i.assemble()
+	i.watchFleet(registry)
 	i.app = i.newApp(registry)
 	if cfg.AdminListen != "" {
 		i.adminApp = i.newAdminApp(registry)
@@ -134,6 +137,7 @@ func (i *Issuer) assemble() {
 	i.store = redisstore.New(i.rdb, cfg.Region)
 	i.revoker = commit.NewCommitter(i.store, i.stream, cfg.IssuerURL, cfg.AccessTTL, i.log)
 	i.keeper = commit.NewKeeper(i.revoker, events.NewNATSExchange(i.nc, cfg.Region), uuid.NewString(), cfg.Staleness, i.log)
+	i.fleet = fleet.NewRegistry(i.nc, cfg.Region, cfg.Staleness, i.keeper.Position, i.log)
 	i.sessions = session.NewService(session.Parts{
 		Store: i.store, Revoker: i.revoker, Minter: i.keys, Users: i.logins, Trail: i.trail,
 		Attempts: redisstore.NewAttempts(i.rdb, cfg.Region), Metrics: i.meter,
@@ -160,6 +164,7 @@ func (i *Issuer) Run(ctx context.Context, ln net.Listener) error {
 	var running sync.WaitGroup
 	running.Go(func() { i.keeper.Run(inner) })
 	running.Go(func() { i.trail.Run(inner) })
+	running.Go(func() { i.fleet.Run(inner) })
 	if i.users != nil {
 		running.Go(func() { i.users.Follow(inner) })
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -26,16 +27,18 @@ func (b *bench) edge(t *testing.T) string {
 	config.Defaults(&cfg)
 	cfg.NATSURL, cfg.RedisURL, cfg.IssuerURL, cfg.EdgeID = b.nats.URL(), b.store.URL(), b.url, "edge-1"
 	cfg.Resolve()
-	e, err := edge.New(cfg, slog.New(slog.DiscardHandler))
-	testenv.Must(t, err)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	testenv.Must(t, err)
+	cfg.EdgeURL = "http://" + ln.Addr().String()
+	e, err := edge.New(cfg, slog.New(slog.DiscardHandler))
 	testenv.Must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx, ln) }()
-	t.Cleanup(func() { cancel(); testenv.Must(t, <-ended) })
+	b.stopEdge = sync.OnceFunc(func() { cancel(); testenv.Must(t, <-ended) })
+	t.Cleanup(b.stopEdge)
 	testenv.Eventually(t, patience, e.Ready)
-	return "http://" + ln.Addr().String()
+	return cfg.EdgeURL
 }
 
 func whoami(t *testing.T, edge string, g grant) answer {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,6 +78,15 @@ func NewRemoteKeys(url string, client *http.Client, log *slog.Logger) *RemoteKey
 
 // Ready reports whether a key set was ever loaded.
 func (r *RemoteKeys) Ready() bool { return r.set.Load() != nil }
+
+// KeyIDs lists the kids of the set, sorted.
+func (r *RemoteKeys) KeyIDs() []string {
+	set := r.set.Load()
+	if set == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(*set))
+}
 
 // Key implements KeySource. A known kid costs a map lookup. An unknown one
 // waits, at most three seconds, for a fetch that begins after the question, so

@@ -134,12 +134,12 @@ func (c *Cluster) startNodes(ctx context.Context, o Options, ls []net.Listener) 
 	}
 	c.run(ctx, i, ls[0])
 	for n, ln := range ls[1:] {
-		cfg := c.edgeConfig(n + 1)
+		cfg := c.edgeConfig(n+1, "http://"+ln.Addr().String())
 		e, err := edge.New(cfg, o.Log.With("node", cfg.EdgeID))
 		if err != nil {
 			return err
 		}
-		c.EdgeURLs = append(c.EdgeURLs, "http://"+ln.Addr().String())
+		c.EdgeURLs = append(c.EdgeURLs, cfg.EdgeURL)
 		c.run(ctx, e, ln)
 	}
 	return nil
@@ -211,11 +211,11 @@ func (c *Cluster) issuerConfig() config.Issuer {
 	return cfg
 }
 
-func (c *Cluster) edgeConfig(n int) config.Edge {
+func (c *Cluster) edgeConfig(n int, url string) config.Edge {
 	var cfg config.Edge
 	config.Defaults(&cfg)
 	c.common(&cfg.Common)
-	cfg.EdgeID = "edge-" + strconv.Itoa(n)
+	cfg.EdgeID, cfg.EdgeURL = "edge-"+strconv.Itoa(n), url
 	cfg.Resolve()
 	return cfg
 }

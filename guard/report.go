@@ -1,0 +1,78 @@
+package guard
+
+import (
+	"crypto/rand"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/curfew-auth/curfew/internal/fleet"
+)
+
+// loadWindow is the least time over which decisions are counted for a report.
+const loadWindow = time.Second
+
+// newReporter makes what tells the issuers how this node stands.
+func (g *Guard) newReporter() *fleet.Reporter {
+	instance := rand.Text()
+	return &fleet.Reporter{
+		Conn: g.nc, Region: g.config.Region, ID: g.config.ID, Poke: g.changed, Log: g.config.Log,
+		Report: func() fleet.Report { return g.report(instance) },
+	}
+}
+
+// reportSoon has a report sent at once. It does not block.
+func (g *Guard) reportSoon() {
+	select {
+	case g.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (g *Guard) report(instance string) fleet.Report {
+	s := g.Status()
+	age := s.FreshAge.Milliseconds()
+	if s.FreshAge < 0 {
+		age = -1
+	}
+	g.load.measure(g.copy.Now(), g.metrics)
+	return fleet.Report{
+		ID: s.ID, Instance: instance, Version: g.config.Version, Region: g.config.Region, URL: g.config.URL,
+		Mode: g.config.Mode.String(), State: s.State, Epoch: s.Epoch, AppliedSeq: s.AppliedSeq, FreshAgeMS: age,
+		Entries: s.Entries, Overflowed: s.Overflowed, Store: s.Store, KeyIDs: g.remote.KeyIDs(),
+		FallbackShare: g.load.share, DecisionsPerSecond: g.load.perSecond,
+	}
+}
+
+// A load is how many decisions were made lately, and what share of them the
+// copy could not make.
+type load struct {
+	perSecond, share float64
+
+	at          time.Duration
+	total, away float64
+}
+
+func (l *load) measure(now time.Duration, m *metrics) {
+	if now-l.at < loadWindow {
+		return
+	}
+	away := sum(m.allowedByStore, m.revokedByStore, m.outdatedByStore, m.unknown, m.allowedUnknown)
+	total := away + sum(m.allowedLocally, m.revokedLocally, m.outdatedLocally, m.allowedByToken, m.malformed, m.invalid, m.expired)
+	l.perSecond, l.share = 0, 0
+	if made := total - l.total; made > 0 && l.at > 0 {
+		l.perSecond, l.share = made/(now-l.at).Seconds(), (away-l.away)/made
+	}
+	l.at, l.total, l.away = now, total, away
+}
+
+func sum(counters ...prometheus.Counter) (n float64) {
+	for _, c := range counters {
+		var m dto.Metric
+		if c.Write(&m) == nil {
+			n += m.GetCounter().GetValue()
+		}
+	}
+	return n
+}

@@ -1,0 +1,172 @@
+package fleet
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/curfew-auth/curfew/internal/events"
+)
+
+const (
+	// maxMembers bounds a registry. Beyond it the longest silent is dropped.
+	maxMembers = 20_000
+	// tick is the time between two looks at the issuer's own position.
+	tick = 250 * time.Millisecond
+)
+
+// A Registry knows the edges that report. Its zero value is not usable; see
+// [NewRegistry].
+type Registry struct {
+	conn     *nats.Conn
+	subjects events.Subjects
+	position func() events.Position
+	// safeAfter is the silence after which an edge cannot be fresh any more.
+	safeAfter time.Duration
+	log       *slog.Logger
+
+	mu      sync.Mutex
+	members map[instance]*member
+	trace   trace
+	ignored uint64
+}
+
+// NewRegistry makes a registry of the edges of one region, whose staleness
+// bound is given. Position tells how far the issuer itself has read the log.
+func NewRegistry(conn *nats.Conn, region string, staleness time.Duration, position func() events.Position, log *slog.Logger) *Registry {
+	return &Registry{
+		conn: conn, subjects: events.Subjects{Region: region}, position: position,
+		safeAfter: staleness + goneAfter, log: log, members: map[instance]*member{},
+	}
+}
+
+// Run listens until ctx ends. At its start, and whenever the connection comes
+// back, it asks every edge for a report.
+func (r *Registry) Run(ctx context.Context) {
+	sub, err := r.conn.Subscribe(r.subjects.Edge("*"), r.receive)
+	if err != nil {
+		r.log.Error("edges cannot be heard", "error", err)
+		return
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	back := events.Reconnects(r.conn)
+	r.ask()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			r.turn(time.Now())
+		case <-back:
+			r.ask()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (r *Registry) ask() {
+	if err := r.conn.Publish(r.subjects.Report(), nil); err != nil {
+		r.log.Debug("edges not asked to report", "error", err)
+	}
+}
+
+// receive takes one report in.
+func (r *Registry) receive(msg *nats.Msg) {
+	m, err := decode(strings.TrimPrefix(msg.Subject, r.subjects.Edge("")), msg.Data)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		r.ignored++
+		r.log.Debug("report ignored", "error", err)
+		return
+	}
+	r.take(m, time.Now())
+}
+
+func (r *Registry) take(m message, now time.Time) {
+	key := instance{m.ID, m.Instance}
+	if m.Leaving {
+		delete(r.members, key)
+		return
+	}
+	known := r.members[key]
+	if known == nil {
+		if len(r.members) >= maxMembers {
+			r.dropSilent()
+		}
+		known = &member{first: now}
+		r.members[key] = known
+	}
+	known.Report, known.last, known.lag = m.Report, now, r.trace.lag(now, m.Epoch, m.AppliedSeq)
+}
+
+// dropSilent makes room.
+func (r *Registry) dropSilent() {
+	var oldest instance
+	for key, m := range r.members {
+		if o := r.members[oldest]; o == nil || m.last.Before(o.last) {
+			oldest = key
+		}
+	}
+	delete(r.members, oldest)
+}
+
+// turn notes the issuer's own position, and forgets who has been silent for
+// long, or for as long as it takes to be safe while another of the same name
+// has come.
+func (r *Registry) turn(now time.Time) {
+	pos := r.position()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trace.add(now, pos)
+	newest := map[string]time.Time{}
+	for key, m := range r.members {
+		if m.first.After(newest[key.id]) {
+			newest[key.id] = m.first
+		}
+	}
+	for key, m := range r.members {
+		superseded := m.first.Before(newest[key.id]) && m.silence(now) > r.safeAfter
+		if superseded || m.silence(now) > forgetAfter {
+			delete(r.members, key)
+		}
+	}
+}
+
+// Edges lists every known edge, by id.
+func (r *Registry) Edges() []Edge {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]Edge, 0, len(r.members))
+	for _, m := range r.members {
+		out = append(out, m.edge(now))
+	}
+	slices.SortFunc(out, func(a, b Edge) int {
+		return instance{a.ID, a.Instance}.compare(instance{b.ID, b.Instance})
+	})
+	return out
+}
+
+// Ignored is how many reports could not be used.
+func (r *Registry) Ignored() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ignored
+}
+
+// Count is how many of the known edges are in a state.
+func (r *Registry) Count(state string) (n int) {
+	for _, e := range r.Edges() {
+		if e.State == state {
+			n++
+		}
+	}
+	return n
+}

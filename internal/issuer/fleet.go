@@ -1,0 +1,35 @@
+package issuer
+
+import (
+	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/curfew-auth/curfew/internal/fleet"
+)
+
+type edgesResponse struct {
+	Edges []fleet.Edge `json:"edges"`
+	// Epoch and Seq are how far this issuer has read the log.
+	Epoch string `json:"epoch"`
+	Seq   uint64 `json:"seq"`
+}
+
+// listEdges shows the edges that this issuer knows of. It is not for the admin
+// of one tenant: edges and their load belong to no tenant.
+func (i *Issuer) listEdges(c *fiber.Ctx) error {
+	pos := i.keeper.Position()
+	return c.JSON(edgesResponse{Edges: i.fleet.Edges(), Epoch: pos.Epoch, Seq: pos.Seq})
+}
+
+// watchFleet counts edges by state, and reports that could not be read.
+func (i *Issuer) watchFleet(r prometheus.Registerer) {
+	r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "curfew_edge_reports_ignored_total", Help: "Reports of edges that could not be read.",
+	}, func() float64 { return float64(i.fleet.Ignored()) }))
+	for _, state := range []string{"syncing", "fresh", "stale", fleet.Gone} {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "curfew_edges", Help: "Edges that this issuer knows of, by state.",
+			ConstLabels: prometheus.Labels{"state": state},
+		}, func() float64 { return float64(i.fleet.Count(state)) }))
+	}
+}
