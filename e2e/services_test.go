@@ -15,20 +15,22 @@ func (s *setup) issuerURL() string { return "http://" + port.Loopback(s.ports[0]
 
 // common holds what both services are told: everything through the
 // environment, and the most talkative log, since secrets are looked for there.
+// Where nobody balances load, they need not wait for it.
 func (s *setup) common() []string {
 	return []string{
 		"CURFEW_NATS_URL=" + s.natsURL, "CURFEW_REDIS_URL=" + s.redisURL, "CURFEW_ISSUER_URL=" + s.issuerURL(),
-		"CURFEW_STALENESS=" + staleness.String(), "CURFEW_LOG_LEVEL=debug",
+		"CURFEW_STALENESS=" + staleness.String(), "CURFEW_LOG_LEVEL=debug", "CURFEW_DRAIN_DELAY=0s",
 	}
 }
 
 // issuer starts issuer n, from 0. The grace is long, so that a retry on a busy
 // machine is still one; lock and throttle are out of the way of wrong passwords.
-func (s *setup) issuer(t *testing.T, n int) *service {
+func (s *setup) issuer(t *testing.T, n int, more ...string) *service {
 	t.Helper()
-	return s.start(t, fmt.Sprint("issuer-", n+1), s.bin.Issuer, s.ports[n],
-		"CURFEW_KEYS_DIR="+s.keysDir(), "CURFEW_USERS_FILE="+s.usersFile(), "CURFEW_ADMIN_TOKEN_FILE="+s.adminFile(),
-		"CURFEW_REFRESH_GRACE=60s", "CURFEW_LOGIN_LOCK_THRESHOLD=1000", "CURFEW_LOGIN_IP_LIMIT=0")
+	return s.start(t, fmt.Sprint("issuer-", n+1), s.bin.Issuer, s.ports[n], append([]string{
+		"CURFEW_KEYS_DIR=" + s.keysDir(), "CURFEW_USERS_FILE=" + s.usersFile(), "CURFEW_ADMIN_TOKEN_FILE=" + s.adminFile(),
+		"CURFEW_REFRESH_GRACE=60s", "CURFEW_LOGIN_LOCK_THRESHOLD=1000", "CURFEW_LOGIN_IP_LIMIT=0",
+	}, more...)...)
 }
 
 // edge starts edge n, from 0.

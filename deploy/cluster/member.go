@@ -48,6 +48,7 @@ func (c *cluster) sharedEnv(iss string) []string {
 		"CURFEW_NATS_URL=" + c.nats.URL(),
 		"CURFEW_REDIS_URL=" + c.redis.URL(),
 		"CURFEW_ISSUER_URL=" + iss,
+		"CURFEW_DRAIN_DELAY=0s", // no load balancer
 	}
 }
 

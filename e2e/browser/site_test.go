@@ -67,6 +67,7 @@ func (s *site) startIssuer(t *testing.T, common config.Common, ln net.Listener) 
 	testenv.Must(t, os.WriteFile(users, fmt.Appendf(nil, "users: [{username: alice, password_hash: '%s', user_id: u-alice}]\n", hash), 0o600))
 	var cfg config.Issuer
 	config.Defaults(&cfg)
+	cfg.DrainDelay = 0 // nobody balances load here
 	cfg.NATSURL, cfg.RedisURL, cfg.IssuerURL = common.NATSURL, common.RedisURL, s.issuer
 	cfg.KeysDir, cfg.UsersFile, cfg.AdminToken = t.TempDir(), users, s.admin
 	cfg.AccessTTL = time.Second
@@ -80,6 +81,7 @@ func (s *site) startEdge(t *testing.T, common config.Common, id string, ln net.L
 	t.Helper()
 	var cfg config.Edge
 	config.Defaults(&cfg)
+	cfg.DrainDelay = 0 // nobody balances load here
 	cfg.NATSURL, cfg.RedisURL, cfg.IssuerURL = common.NATSURL, common.RedisURL, s.issuer
 	cfg.EdgeID, cfg.Renew, cfg.Leeway = id, true, 0
 	cfg.Resolve()

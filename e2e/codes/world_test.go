@@ -79,6 +79,7 @@ func (w *world) follow(t *testing.T, url string) {
 func (w *world) issuerConfig(t *testing.T) (cfg config.Issuer) {
 	t.Helper()
 	config.Defaults(&cfg)
+	cfg.DrainDelay = 0 // nobody balances load here
 	cfg.NATSURL, cfg.RedisURL, cfg.IssuerURL = w.config.NATSURL, w.config.RedisURL, w.config.IssuerURL
 	cfg.KeysDir, cfg.UsersFile, cfg.AdminToken = t.TempDir(), filepath.Join(t.TempDir(), "users.yaml"), w.admin
 	cfg.Admins = config.Admins{{Name: "reader", TokenSHA256: config.HashToken(w.reader), Roles: []string{config.RoleRead}}}
@@ -104,6 +105,7 @@ func (w *world) startEdge(t *testing.T, change func(*config.Edge)) string {
 	t.Helper()
 	var cfg config.Edge
 	config.Defaults(&cfg)
+	cfg.DrainDelay = 0 // nobody balances load here
 	cfg.NATSURL, cfg.RedisURL, cfg.IssuerURL = w.config.NATSURL, w.config.RedisURL, w.config.IssuerURL
 	change(&cfg)
 	testenv.Must(t, cfg.Validate())

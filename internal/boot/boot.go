@@ -64,6 +64,7 @@ func serve(ctx context.Context, name, version string, cfg Settings, open func(*s
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
+	context.AfterFunc(ctx, func() { log.Info("draining", "service", name) })
 	err = node.Run(ctx, ln)
 	log.Info("stopped", "service", name)
 	return err

@@ -31,7 +31,7 @@ type Keeper struct {
 	peers     *events.Sync
 	relay     *Relay
 
-	served    bool          // of the goroutine that keeps the log
+	leave     func()        // of the goroutine that keeps the log: ends answering; nil before that
 	refill    *Refill       // of the goroutine that keeps the store
 	begun     chan struct{} // closed when the projector may start
 	beginOnce sync.Once
@@ -62,16 +62,22 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 	return k
 }
 
-// Run keeps until ctx ends.
+// Run keeps until ctx ends. What it is being asked then is still answered.
 func (k *Keeper) Run(ctx context.Context) {
-	var wg sync.WaitGroup
-	wg.Go(func() { k.follower.Run(ctx) })
-	wg.Go(func() { k.runProjector(ctx) })
-	wg.Go(func() { k.relay.Run(ctx) })
-	wg.Go(func() { k.reap(ctx) })
-	wg.Go(func() { k.supervise(ctx, "log", k.keepLog, &k.answering) })
-	wg.Go(func() { k.supervise(ctx, "store", k.keepStore, &k.vouched) })
-	wg.Wait()
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var followers, loops sync.WaitGroup
+	followers.Go(func() { k.follower.Run(following) })
+	followers.Go(func() { k.runProjector(following) })
+	loops.Go(func() { k.relay.Run(ctx) })
+	loops.Go(func() { k.reap(ctx) })
+	loops.Go(func() { k.supervise(ctx, "log", k.keepLog, &k.answering) })
+	loops.Go(func() { k.supervise(ctx, "store", k.keepStore, &k.vouched) })
+	loops.Wait()
+	if k.leave != nil {
+		k.leave() // while there is still a follower to answer by
+	}
+	stop()
+	followers.Wait()
 }
 
 func (k *Keeper) runProjector(ctx context.Context) {
@@ -168,12 +174,10 @@ func (k *Keeper) restoreLog(ctx context.Context) error {
 
 // serve begins to answer questions, once. From then on it refuses those that
 // it may not answer, and the asker turns to others.
-func (k *Keeper) serve(ctx context.Context) error {
-	if k.served {
-		return nil
+func (k *Keeper) serve(ctx context.Context) (err error) {
+	if k.leave == nil {
+		k.leave, err = k.exchange.Serve(context.WithoutCancel(ctx), k.barrier.Answer)
 	}
-	_, err := k.exchange.Serve(ctx, k.barrier.Answer)
-	k.served = err == nil
 	return err
 }
 

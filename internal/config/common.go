@@ -19,6 +19,10 @@ type Common struct {
 	LogLevel  string        `koanf:"log_level" default:"info" usage:"debug, info, warn or error"`
 	Region    string        `koanf:"region" default:"local" usage:"region whose log is written and followed"`
 
+	// DrainDelay is how long a service that is told to stop goes on serving
+	// while it says that it is not ready.
+	DrainDelay time.Duration `koanf:"drain_delay" default:"3s" usage:"how long to go on serving after SIGTERM, not ready, until load balancers have noticed"`
+
 	AllowedOrigins string `koanf:"allowed_origins" usage:"origins, separated by commas, whose pages may use cookies here besides our own"`
 
 	TrustedIssuers TrustedIssuers `koanf:"trusted_issuers" usage:"other issuers whose tokens are accepted and can be revoked: a YAML list"`
@@ -59,6 +63,7 @@ func (c Common) check(p *checks) {
 	p.matches("audience", c.Audience, audienceForm, "1 to 255 visible ASCII characters")
 	within(p, "staleness", c.Staleness, time.Second, time.Minute)
 	p.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
+	within(p, "drain_delay", c.DrainDelay, 0, 5*time.Minute)
 	p.matches("region", c.Region, regionForm, "1 to 32 of a-z, 0-9 and -")
 	p.origins("allowed_origins", c.AllowedOrigins)
 	c.TrustedIssuers.check(p, c.IssuerURL)

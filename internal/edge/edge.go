@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,8 +19,8 @@ import (
 	"github.com/curfew-auth/curfew/internal/front"
 )
 
-// drain is how long running requests may take to finish at the end.
-const drain = 10 * time.Second
+// finish is how long running requests may take at the end.
+const finish = 10 * time.Second
 
 // An Edge is one edge node.
 type Edge struct {
@@ -29,6 +30,7 @@ type Edge struct {
 	modes  modes
 	// origins may use cookies here.
 	origins front.Origins
+	drain   *front.Drain
 	renewer *renewer // nil without silent renewal
 	app     *fiber.App
 }
@@ -38,7 +40,10 @@ type Edge struct {
 func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	e := &Edge{config: cfg, log: log, modes: newModes(cfg.CheckMode, cfg.CheckModes), origins: front.ParseOrigins(cfg.AllowedOrigins)}
+	e := &Edge{
+		config: cfg, log: log, modes: newModes(cfg.CheckMode, cfg.CheckModes),
+		origins: front.ParseOrigins(cfg.AllowedOrigins), drain: front.NewDrain(cfg.DrainDelay, finish),
+	}
 	if cfg.HS256Secret != "" {
 		log.Warn("hs256_secret: whoever reads it here can sign tokens for anybody; docs/keys.md says what to use instead")
 	}
@@ -69,15 +74,15 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 func (e *Edge) Run(ctx context.Context, ln net.Listener) error {
 	defer e.guard.Close() // only after the last request
 	e.log.Info("edge listening", "address", ln.Addr().String())
-	return front.Serve(ctx, e.app, ln, drain)
+	return front.Serve(ctx, e.app, ln, e.drain)
 }
 
-// Ready returns nil once the edge has been fresh.
-func (e *Edge) Ready() error { return e.guard.Ready() }
+// Ready returns nil once the edge has been fresh, until it drains.
+func (e *Edge) Ready() error { return cmp.Or(e.drain.Ready(), e.guard.Ready()) }
 
 func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
 	app := front.NewApp(front.AppConfig{
-		Name: "curfew edge", Log: e.log, Registry: registry, BodyLimit: maxBody, Origins: e.origins,
+		Name: "curfew edge", Log: e.log, Registry: registry, BodyLimit: maxBody, Origins: e.origins, Drain: e.drain,
 	})
 	front.Probes(app, e.Ready, registry)
 	app.Get("/statusz", e.statusz)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -15,8 +17,9 @@ type Exchange interface {
 	// all of them, and returns the first good answer. ErrNoAnswerer says
 	// that there is none to ask.
 	Ask(ctx context.Context, q Question) (Answer, error)
-	// Serve answers questions with answer until stop is called. Answer is
-	// called in a goroutine of its own for each.
+	// Serve answers questions with answer until stop is called, which lets
+	// those that are being answered end. Answer is called in a goroutine of
+	// its own for each.
 	Serve(ctx context.Context, answer AnswerFunc) (stop func(), err error)
 }
 
@@ -104,24 +107,46 @@ func next(ctx context.Context, sub *nats.Subscription) (Answer, error) {
 
 // Serve implements Exchange.
 func (x *NATSExchange) Serve(ctx context.Context, answer AnswerFunc) (func(), error) {
-	ctx, cancel := context.WithCancel(ctx)
-	handle := func(msg *nats.Msg) { go x.respond(ctx, msg, answer) }
+	s := &serving{gone: make(chan struct{}, 2)}
+	handle := func(msg *nats.Msg) { s.answering.Go(func() { x.respond(ctx, msg, answer) }) }
 	one, err := x.nc.QueueSubscribe(x.subjects.Sync(), answerers, handle)
 	if err != nil {
-		cancel()
 		return nil, fmt.Errorf("events: serve: %w", err)
 	}
 	all, err := x.nc.Subscribe(x.subjects.SyncAll(), handle)
 	if err != nil {
-		cancel()
 		_ = one.Unsubscribe()
 		return nil, fmt.Errorf("events: serve: %w", err)
 	}
-	return func() {
-		_ = one.Unsubscribe()
-		_ = all.Unsubscribe()
-		cancel()
-	}, nil
+	s.subs = [...]*nats.Subscription{one, all}
+	return s.drain, nil
+}
+
+// A serving is both ways to be asked, and what is being answered.
+type serving struct {
+	subs      [2]*nats.Subscription
+	gone      chan struct{} // a value for each of subs that got its last question
+	answering sync.WaitGroup
+}
+
+// drain leaves the queue group, and lets questions that had reached us be
+// answered, for up to beatTimeout.
+func (s *serving) drain() {
+	limit := time.After(beatTimeout)
+	for _, sub := range s.subs {
+		sub.SetClosedHandler(func(string) { s.gone <- struct{}{} })
+		if sub.Drain() != nil {
+			return // closed with its connection
+		}
+	}
+	for range s.subs {
+		select {
+		case <-s.gone:
+		case <-limit:
+			return
+		}
+	}
+	s.answering.Wait()
 }
 
 func (x *NATSExchange) respond(ctx context.Context, msg *nats.Msg, answer AnswerFunc) {

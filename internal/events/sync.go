@@ -89,7 +89,7 @@ func (s *Sync) round(ctx context.Context, q Question) error {
 		return err
 	}
 	if answer.By == RoleIssuer {
-		s.stepDown("an issuer answers")
+		go s.stepDown("an issuer answers")
 	}
 	if before.Epoch != "" && answer.Epoch != before.Epoch || answer.Seq <= before.Seq {
 		// Another log, or the same one gone back: the follower shall look.

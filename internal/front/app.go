@@ -26,6 +26,8 @@ type AppConfig struct {
 	BodyLimit int
 	// Origins may use cookies here besides the service's own.
 	Origins Origins
+	// Drain is what Serve will end the application by; nil: it is not told.
+	Drain *Drain
 }
 
 // NewApp returns an application without routes. Paths are matched exactly:
@@ -44,7 +46,7 @@ func NewApp(cfg AppConfig) *fiber.App {
 		ErrorHandler:                 errorHandler(cfg.Log),
 	})
 	refuseUnknownMethods(app)
-	app.Use(observe(cfg.Log, newMetrics(cfg.Registry)), cfg.Origins.guardCookies)
+	app.Use(observe(cfg.Log, newMetrics(cfg.Registry), cfg.Drain), cfg.Origins.guardCookies)
 	return app
 }
 

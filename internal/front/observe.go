@@ -40,7 +40,7 @@ func RequestID(c *fiber.Ctx) string {
 
 // observe is the outermost middleware: request id, headers, panics, errors,
 // log and metrics.
-func observe(log *slog.Logger, m *metrics) fiber.Handler {
+func observe(log *slog.Logger, m *metrics, drain *Drain) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		start := time.Now()
 		id := identify(c)
@@ -54,6 +54,9 @@ func observe(log *slog.Logger, m *metrics) fiber.Handler {
 		}
 		c.Response().Header.SetCanonical(requestIDHeader, []byte(id)) // last: a proxying handler replaces all headers
 		writePair(c)
+		if drain.Ready() != nil {
+			c.Response().SetConnectionClose() // so that nobody sends the next request here
+		}
 		took := time.Since(start)
 		m.observe(route, c.Method(), c.Response().StatusCode(), took)
 		if log.Enabled(context.Background(), slog.LevelDebug) { // else not even the attributes are made

@@ -10,11 +10,12 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Serve serves app on ln until ctx ends. Then it accepts nothing more, lets
-// running requests finish for up to drain, and closes what is left. It owns
-// ln. It returns nil after a complete drain; context.DeadlineExceeded,
-// wrapped, when connections had to be cut; else what broke the listener.
-func Serve(ctx context.Context, app *fiber.App, ln net.Listener, drain time.Duration) error {
+// Serve serves app on ln until ctx ends, and then drains: see [Drain], which
+// the app should have been made with. Connections that are still busy at its
+// end are cut. It owns ln. It returns nil after a complete drain;
+// context.DeadlineExceeded, wrapped, when connections had to be cut; else what
+// broke the listener.
+func Serve(ctx context.Context, app *fiber.App, ln net.Listener, d *Drain) error {
 	t := newTracked(ln)
 	defer t.cut()
 	served := make(chan error, 1)
@@ -25,11 +26,17 @@ func Serve(ctx context.Context, app *fiber.App, ln net.Listener, drain time.Dura
 		return broken(err)
 	case <-ctx.Done():
 	}
-	return finish(ctx, app, t, served, drain)
+	d.begin()
+	select {
+	case err := <-served:
+		return broken(err)
+	case <-time.After(d.delay):
+	}
+	return finish(ctx, app, t, served, d.finish)
 }
 
-func finish(ctx context.Context, app *fiber.App, t *tracked, served <-chan error, drain time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+func finish(ctx context.Context, app *fiber.App, t *tracked, served <-chan error, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	err := app.ShutdownWithContext(ctx)
 	_ = t.Close() // fasthttp forgets a shutdown that comes before it serves

@@ -58,6 +58,7 @@ func start(t *testing.T, change func(*config.Issuer)) *bench {
 	testenv.Must(t, err)
 	var cfg config.Issuer
 	config.Defaults(&cfg)
+	cfg.DrainDelay = 0 // nobody balances load here
 	cfg.IssuerURL = "http://" + ln.Addr().String()
 	cfg.NATSURL, cfg.RedisURL, cfg.AdminToken = b.nats.URL(), store.URL(), b.admin
 	cfg.KeysDir, cfg.UsersFile = t.TempDir(), usersFile(t)

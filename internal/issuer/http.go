@@ -18,7 +18,7 @@ import (
 
 func (i *Issuer) newApp(registry *prometheus.Registry) *fiber.App {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	app := front.NewApp(front.AppConfig{Name: "curfew issuer", Log: i.log, Registry: registry, Origins: i.origins})
+	app := front.NewApp(front.AppConfig{Name: "curfew issuer", Log: i.log, Registry: registry, Origins: i.origins, Drain: i.drain})
 	front.Probes(app, i.Ready, registry)
 	app.Use(i.rememberClient)
 
@@ -63,7 +63,7 @@ func (i *Issuer) adminRoutes(app *fiber.App) {
 
 // newAdminApp is what admin_listen serves: the admin calls and the probes.
 func (i *Issuer) newAdminApp(registry *prometheus.Registry) *fiber.App {
-	app := front.NewApp(front.AppConfig{Name: "curfew issuer, admin", Log: i.log, Registry: registry})
+	app := front.NewApp(front.AppConfig{Name: "curfew issuer, admin", Log: i.log, Registry: registry, Drain: i.drain})
 	front.Probes(app, i.Ready, registry)
 	app.Use(i.rememberClient)
 	i.adminRoutes(app)

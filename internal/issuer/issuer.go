@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,14 +28,15 @@ import (
 	"github.com/curfew-auth/curfew/internal/webhook"
 )
 
-// drain is how long running requests may take to finish at the end.
-const drain = 10 * time.Second
+// finish is how long running requests may take at the end.
+const finish = 10 * time.Second
 
 // An Issuer is one issuer node.
 type Issuer struct {
 	config   config.Issuer
 	log      *slog.Logger
 	origins  front.Origins
+	drain    *front.Drain
 	keys     *token.Keyring
 	verifier *token.Verifier
 	nc       *nats.Conn
@@ -59,7 +61,10 @@ type Issuer struct {
 // New makes an issuer. It opens keys and users, which must be in order, but
 // does not wait for NATS or Redis; the issuer is ready once they are there.
 func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
-	i := &Issuer{config: cfg, log: log, admins: credentials(cfg), origins: front.ParseOrigins(cfg.AllowedOrigins)}
+	i := &Issuer{
+		config: cfg, log: log, admins: credentials(cfg),
+		origins: front.ParseOrigins(cfg.AllowedOrigins), drain: front.NewDrain(cfg.DrainDelay, finish),
+	}
 	registry := prometheus.NewRegistry()
 	i.meter = session.NewMetrics(registry)
 	var err error
@@ -180,7 +185,7 @@ func (i *Issuer) Run(ctx context.Context, ln net.Listener) error {
 func (i *Issuer) serve(ctx context.Context, ln net.Listener) error {
 	i.log.Info("issuer listening", "address", ln.Addr().String())
 	if i.adminApp == nil {
-		return front.Serve(ctx, i.app, ln, drain)
+		return front.Serve(ctx, i.app, ln, i.drain)
 	}
 	adminLn, err := new(net.ListenConfig).Listen(ctx, "tcp", i.config.AdminListen)
 	if err != nil {
@@ -193,16 +198,16 @@ func (i *Issuer) serve(ctx context.Context, ln net.Listener) error {
 	var admin sync.WaitGroup
 	admin.Go(func() {
 		defer stop()
-		adminErr = front.Serve(ctx, i.adminApp, adminLn, drain)
+		adminErr = front.Serve(ctx, i.adminApp, adminLn, i.drain)
 	})
-	err = front.Serve(ctx, i.app, ln, drain)
+	err = front.Serve(ctx, i.app, ln, i.drain)
 	stop()
 	admin.Wait()
 	return errors.Join(err, adminErr)
 }
 
-// Ready returns nil once the issuer can sign in and out.
-func (i *Issuer) Ready() error { return i.keeper.Ready() }
+// Ready returns nil once the issuer can sign in and out, until it drains.
+func (i *Issuer) Ready() error { return cmp.Or(i.drain.Ready(), i.keeper.Ready()) }
 
 func (i *Issuer) close() {
 	if i.nc != nil {

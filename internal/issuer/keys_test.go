@@ -46,6 +46,7 @@ func startPair(t *testing.T, change func(*config.Issuer)) *pair {
 	t.Helper()
 	p := &pair{t: t}
 	config.Defaults(&p.config)
+	p.config.DrainDelay = 0 // nobody balances load here
 	p.config.IssuerURL, p.config.AdminToken = "https://issuer.test", adminToken
 	p.config.NATSURL, p.config.RedisURL = testenv.NATS(t).URL(), testenv.Redis(t, backend.RedisOptions{}).URL()
 	p.config.KeysDir, p.config.UsersFile = t.TempDir(), filepath.Join(t.TempDir(), "users.yaml")

@@ -25,6 +25,7 @@ func (b *bench) edge(t *testing.T) string {
 	t.Helper()
 	var cfg config.Edge
 	config.Defaults(&cfg)
+	cfg.DrainDelay = 0 // nobody balances load here
 	cfg.NATSURL, cfg.RedisURL, cfg.IssuerURL, cfg.EdgeID = b.nats.URL(), b.store.URL(), b.url, "edge-1"
 	cfg.Resolve()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

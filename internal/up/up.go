@@ -222,4 +222,5 @@ func (c *Cluster) edgeConfig(n int, url string) config.Edge {
 
 func (c *Cluster) common(cfg *config.Common) {
 	cfg.NATSURL, cfg.RedisURL, cfg.IssuerURL = c.NATSURL, c.RedisURL, c.IssuerURL
+	cfg.DrainDelay = 0 // no load balancer, and somebody who has pressed Ctrl-C
 }
