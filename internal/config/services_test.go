@@ -34,7 +34,7 @@ func TestIssuerDefaults(t *testing.T) {
 			IssuerURL: "http://localhost:8080", Audience: "curfew", Staleness: 5 * time.Second, LogLevel: "info", Region: "local", DrainDelay: 3 * time.Second,
 		},
 		Keys:       config.Keys{KeyAlgorithm: "EdDSA", KeyPublishDelay: time.Minute, KeyRetireMargin: 5 * time.Minute},
-		Audit:      config.Audit{AuditMaxAge: 90 * 24 * time.Hour, RefreshAlarmCount: 30, RefreshAlarmWindow: time.Minute},
+		Audit:      config.Audit{AuditMaxAge: 90 * 24 * time.Hour, EventStreams: 64, RefreshAlarmCount: 30, RefreshAlarmWindow: time.Minute},
 		AdminToken: goodToken, NATSReplicas: 1,
 		AccessTTL: 15 * time.Minute, RefreshTTL: 168 * time.Hour, SessionMax: 720 * time.Hour, RefreshGrace: 10 * time.Second,
 		SessionLimitPolicy: "newest_wins", Sliding: true,
@@ -98,7 +98,7 @@ func TestEdgeWithoutRedis(t *testing.T) {
 func TestNamesOfSettings(t *testing.T) {
 	const common = "listen nats_url nats_creds redis_url issuer_url audience staleness log_level region drain_delay allowed_origins trusted_issuers"
 	for cfg, more := range map[any]string{
-		&config.Issuer{}: "key_algorithm hs256_secret key_publish_delay key_retire_margin key_rotate_every audit_max_age audit_max_bytes refresh_alarm_count refresh_alarm_window keys_dir users_file admin_token admins admin_role admin_listen nats_replicas access_ttl refresh_ttl session_max refresh_grace sliding bind_device session_limit " +
+		&config.Issuer{}: "key_algorithm hs256_secret key_publish_delay key_retire_margin key_rotate_every audit_max_age audit_max_bytes event_streams refresh_alarm_count refresh_alarm_window keys_dir users_file admin_token admins admin_role admin_listen nats_replicas access_ttl refresh_ttl session_max refresh_grace sliding bind_device session_limit " +
 			"session_limit_per_kind session_limit_policy login_lock_threshold login_lock_window login_lock_duration " +
 			"login_ip_limit login_ip_window hash_concurrency hash_memory hash_passes users_file_writable " +
 			"login_webhook_url login_webhook_secret login_webhook_insecure trusted_proxies",

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -22,7 +23,8 @@ type identity struct {
 	// token, a name of the setting admins, or user:<tenant>/<user id>.
 	Name   string
 	roles  []string
-	tenant string // empty: every tenant
+	tenant string        // empty: every tenant
+	claims *token.Claims // of a user's access token; nil: a token of the configuration
 }
 
 // Can reports whether the admin has the role, one of config.Role….
@@ -115,7 +117,7 @@ func (i *Issuer) adminUser(ctx context.Context, raw string) (identity, error) {
 func userIdentity(claims token.Claims) identity {
 	return identity{
 		Name:  "user:" + claims.Tenant + "/" + claims.Subject,
-		roles: []string{config.RoleRead, config.RoleRevoke, config.RoleSessions}, tenant: claims.Tenant,
+		roles: []string{config.RoleRead, config.RoleRevoke, config.RoleSessions}, tenant: claims.Tenant, claims: &claims,
 	}
 }
 
@@ -149,9 +151,11 @@ func (i *Issuer) within(c *fiber.Ctx, tenant string) error {
 }
 
 // recordAct puts an admin act into the trail, with who and where from. The
-// caller gives the action and what it was about, in its own copies.
+// caller gives the action and what it was about, in its own copies. What a
+// tenant's admin did is the tenant's, where nothing else is known of it.
 func (i *Issuer) recordAct(c *fiber.Ctx, e session.Event) {
 	e.Kind, e.At, e.Actor = session.EventAdmin, time.Now(), i.admin(c).Name
+	e.Tenant = cmp.Or(e.Tenant, i.admin(c).tenant)
 	e.IP, e.UserAgent, e.RequestID = i.proxies.ClientIP(c), string(c.Request().Header.UserAgent()), front.RequestID(c)
 	i.trail.Record(e.Clipped())
 }

@@ -91,6 +91,9 @@ func (i *Issuer) unlock(c *fiber.Ctx) error {
 	if err := i.mayUnlock(c, req); err != nil {
 		return err
 	}
+	if req.Username != "" {
+		req.Tenant = cmp.Or(req.Tenant, session.DefaultTenant)
+	}
 	unlocked, err := i.sessions.Unlock(c.UserContext(), req.Tenant, req.Username, req.IP)
 	if err != nil {
 		return problem(err)

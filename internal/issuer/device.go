@@ -23,7 +23,7 @@ func (i *Issuer) revokeDevice(c *fiber.Ctx, req revokeRequest) error {
 	start, id := time.Now(), uuid.NewString()
 	receipts, err := i.endDevice(c.UserContext(), req, i.admin(c).Name)
 	if err == nil || len(receipts) > 0 {
-		i.recordRevocation(c, req, req.Tenant, id)
+		i.recordRevocation(c, req, session.Session{Tenant: req.Tenant, UserID: req.User}, id)
 	}
 	if err != nil {
 		return problem(err)

@@ -42,6 +42,7 @@ type bench struct {
 	logs          *lockedBuffer
 	stop          func() // and wait
 	stopEdge      func()
+	tune          func(*issuer.Issuer)
 }
 
 // start starts an issuer whose settings change may alter. Users: alice
@@ -49,7 +50,13 @@ type bench struct {
 // (roles boss).
 func start(t *testing.T, change func(*config.Issuer)) *bench {
 	t.Helper()
-	b := &bench{admin: rand.Text(), nats: testenv.NATS(t), logs: &lockedBuffer{}}
+	return startTuned(t, change, func(*issuer.Issuer) {})
+}
+
+// startTuned is start for what no setting tells.
+func startTuned(t *testing.T, change func(*config.Issuer), tune func(*issuer.Issuer)) *bench {
+	t.Helper()
+	b := &bench{tune: tune, admin: rand.Text(), nats: testenv.NATS(t), logs: &lockedBuffer{}}
 	store, err := embedded.StartStore()
 	testenv.Must(t, err)
 	t.Cleanup(store.Close)
@@ -78,6 +85,7 @@ func (b *bench) run(t *testing.T, cfg config.Issuer, ln net.Listener) {
 	t.Helper()
 	i, err := issuer.New(cfg, slog.New(slog.NewTextHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	testenv.Must(t, err)
+	b.tune(i)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- i.Run(ctx, ln) }()

@@ -57,6 +57,8 @@ func (i *Issuer) adminRoutes(app *fiber.App) {
 	admin.Post("/sessions", i.may(config.RoleSessions), i.openSession)
 	admin.Post("/unlocks", i.may(config.RoleRevoke), i.unlock)
 	admin.Get("/edges", i.may(config.RoleRead), i.everywhere, i.listEdges)
+	admin.Get("/events", i.may(config.RoleRead), i.followEvents)
+	admin.Get("/audit", i.may(config.RoleRead), i.searchTrail)
 	admin.Get("/keys", i.may(config.RoleRead), i.everywhere, i.listKeys)
 	admin.Post("/keys/rotate", i.may(config.RoleKeys), i.everywhere, i.rotateKeys)
 }

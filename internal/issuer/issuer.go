@@ -49,6 +49,9 @@ type Issuer struct {
 	keeper   *commit.Keeper
 	fleet    *fleet.Registry
 	trail    *audit.Trail
+	reader   *audit.Reader
+	streams  *streams      // of events, that admins follow
+	searches chan struct{} // a place for each search of the trail
 	proxies  front.Proxies
 	users    *session.Users // nil without a users file
 	logins   session.Authenticator
@@ -133,6 +136,11 @@ func (i *Issuer) openServers(registry prometheus.Registerer) (err error) {
 	i.trail, err = audit.New(i.nc, audit.Config{
 		Region: cfg.Region, Replicas: cfg.NATSReplicas, MaxAge: cfg.AuditMaxAge, MaxBytes: int64(cfg.AuditMaxBytes),
 	}, registry, i.log)
+	if err != nil {
+		return err
+	}
+	i.streams, i.searches = newStreams(cfg.EventStreams, registry), make(chan struct{}, maxSearches)
+	i.reader, err = audit.NewReader(i.nc, cfg.Region)
 	return err
 }
 
@@ -184,6 +192,9 @@ func (i *Issuer) Run(ctx context.Context, ln net.Listener) error {
 // listener of their own. When either breaks, both end.
 func (i *Issuer) serve(ctx context.Context, ln net.Listener) error {
 	i.log.Info("issuer listening", "address", ln.Addr().String())
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(ctx, i.endStreams)()
 	if i.adminApp == nil {
 		return front.Serve(ctx, i.app, ln, i.drain)
 	}
@@ -192,8 +203,6 @@ func (i *Issuer) serve(ctx context.Context, ln net.Listener) error {
 		return errors.Join(fmt.Errorf("issuer: admin_listen: %w", err), ln.Close())
 	}
 	i.log.Info("admin calls listening", "address", adminLn.Addr().String())
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	var adminErr error
 	var admin sync.WaitGroup
 	admin.Go(func() {
@@ -206,10 +215,17 @@ func (i *Issuer) serve(ctx context.Context, ln net.Listener) error {
 	return errors.Join(err, adminErr)
 }
 
+// endStreams ends the streams of events, which do not end by themselves, when
+// the drain stops listening: whoever comes back earlier might meet us again.
+func (i *Issuer) endStreams() { time.AfterFunc(i.config.DrainDelay, i.streams.end) }
+
 // Ready returns nil once the issuer can sign in and out, until it drains.
 func (i *Issuer) Ready() error { return cmp.Or(i.drain.Ready(), i.keeper.Ready()) }
 
 func (i *Issuer) close() {
+	if i.streams != nil {
+		i.streams.end()
+	}
 	if i.nc != nil {
 		i.nc.Close()
 	}

@@ -69,7 +69,7 @@ func (i *Issuer) revokeAccess(ctx context.Context, raw string) (session.Receipt,
 	if err != nil { // no access token, or one that nobody accepts
 		return nothing, nil
 	}
-	return i.revoker.Revoke(ctx, events.ScopeToken, claims.ID, reasonOAuth, claims.Subject)
+	return i.sessions.RevokeToken(ctx, claims, reasonOAuth)
 }
 
 // endAgain is for a session that has ended. Its revocation may still be

@@ -38,6 +38,11 @@ func TestOAuthRevoke(t *testing.T) {
 	b.whose(t, one.AccessToken).want(t, "untouched", http.StatusOK, "")
 
 	revoke("an access token, whatever the hint", "token", one.AccessToken, "token_type_hint", "refresh_token")
+	e := b.awaitEvent(t, func(e session.Event) bool { return e.Kind == session.EventTokenRevoked })
+	if e.UserID != "u-alice" || e.Actor != "u-alice" || e.Tenant != "default" || e.SessionID != one.SessionID || e.Scope != "token" ||
+		e.Subject == "" || e.RevocationID == "" || e.Reason != "oauth2_revoke" || e.Device.ID != "d-1" || e.IP != "127.0.0.1" {
+		t.Errorf("in the trail: %+v", e)
+	}
 	revoke("again", "token", one.AccessToken, "token_type_hint", "pigeon")
 	b.whose(t, one.AccessToken).want(t, "the access token", http.StatusUnauthorized, "session_ended")
 	a := b.post(t, "/oauth2/token", "", "grant_type", "refresh_token", "refresh_token", one.RefreshToken)
@@ -51,7 +56,7 @@ func TestOAuthRevoke(t *testing.T) {
 	b.post(t, "/oauth2/token", "", "grant_type", "refresh_token", "refresh_token", a.field(t, "refresh_token").(string)).
 		wantError(t, "its refresh token", http.StatusBadRequest, "invalid_grant")
 	b.whose(t, other.AccessToken).want(t, "the user's other session", http.StatusOK, "")
-	e := b.awaitEvent(t, func(e session.Event) bool { return e.Kind == session.EventLogout })
+	e = b.awaitEvent(t, func(e session.Event) bool { return e.Kind == session.EventLogout })
 	if e.SessionID != one.SessionID || e.UserID != "u-alice" {
 		t.Errorf("in the trail: %+v", e)
 	}

@@ -102,7 +102,7 @@ func (i *Issuer) revoke(c *fiber.Ctx) error {
 	if req, err = req.normal(); err != nil {
 		return err
 	}
-	tenant, err := i.tenantOf(c, req)
+	whose, err := i.concerns(c, req)
 	if err != nil {
 		return err
 	}
@@ -116,44 +116,43 @@ func (i *Issuer) revoke(c *fiber.Ctx) error {
 	if err != nil {
 		return problem(err)
 	}
-	i.recordRevocation(c, req, tenant, receipt.RevocationID)
+	i.recordRevocation(c, req, whose, receipt.RevocationID)
 	return sendReceipt(c, receipt)
 }
 
-// tenantOf is the tenant that a revocation keeps to, or nothing where none is
-// known. An admin of one tenant must show that it is the tenant's: what cannot
-// be shown is forbidden, and so is what does not exist, which tells nothing.
-func (i *Issuer) tenantOf(c *fiber.Ctx, req revokeRequest) (string, error) {
-	tenant := ""
+// concerns is whom a revocation is about, as far as that is known: for what has
+// ended, and for a token, whose id does not tell, nobody. An admin of one
+// tenant must show that it is the tenant's: what cannot be shown is forbidden,
+// and so is what does not exist, which tells nothing.
+func (i *Issuer) concerns(c *fiber.Ctx, req revokeRequest) (of session.Session, err error) {
 	switch req.Scope {
-	case events.ScopeUser, scopeDevice:
-		tenant = req.Tenant
+	case events.ScopeUser:
+		of.Tenant, of.UserID = req.Tenant, req.ID
+	case scopeDevice:
+		of.Tenant, of.UserID = req.Tenant, req.User
 	case events.ScopeTenant:
-		tenant = req.ID
+		of.Tenant = req.ID
 	case events.ScopeSession:
-		if i.admin(c).Everywhere() {
-			return "", nil
+		if req.Issuer != "" { // its sessions are not ours
+			break
 		}
-		of, err := i.sessions.Get(c.UserContext(), req.ID)
-		if err != nil && !errors.Is(err, session.ErrNotFound) {
-			return "", problem(err)
+		of, err = i.sessions.Get(c.UserContext(), req.ID)
+		if err != nil && !errors.Is(err, session.ErrNotFound) && !i.admin(c).Everywhere() {
+			return of, problem(err)
 		}
-		tenant = of.Tenant
+		of.ID = req.ID
 	}
-	return tenant, i.within(c, tenant)
+	return of, i.within(c, of.Tenant)
 }
 
-// recordRevocation puts a revocation into the trail.
-func (i *Issuer) recordRevocation(c *fiber.Ctx, req revokeRequest, tenant, id string) {
+// recordRevocation puts a revocation into the trail, with whom it is about.
+func (i *Issuer) recordRevocation(c *fiber.Ctx, req revokeRequest, of session.Session, id string) {
 	e := session.Event{
-		Action: "revoke", Scope: string(req.Scope), Subject: req.ID, Tenant: tenant, UserID: req.User,
-		Reason: req.Reason, RevocationID: id, Issuer: req.Issuer,
+		Action: "revoke", Scope: string(req.Scope), Subject: req.ID, Tenant: of.Tenant, UserID: of.UserID, SessionID: of.ID,
+		Device: of.Device, Reason: req.Reason, RevocationID: id, Issuer: req.Issuer,
 	}
 	if req.Mode == string(events.ModeRefresh) {
 		e.Action = "revoke.refresh"
-	}
-	if req.Scope == events.ScopeUser {
-		e.UserID = req.ID
 	}
 	i.recordAct(c, e)
 }

@@ -130,7 +130,8 @@ func TestTrailOfAdmins(t *testing.T) {
 	act.Kind, act.IP, act.Reason, act.Actor, act.Action = session.EventAdmin, "", "", "admin", "session.create"
 	b.wantEvent(t, act)
 	b.wantEvent(t, session.Event{
-		Kind: session.EventAdmin, Action: "revoke", Scope: "session", Subject: g.SessionID, Reason: "lost phone", Actor: "admin",
+		Kind: session.EventAdmin, Tenant: "acme", UserID: "u-9", SessionID: g.SessionID, Device: device,
+		Action: "revoke", Scope: "session", Subject: g.SessionID, Reason: "lost phone", Actor: "admin",
 	})
 	b.wantEvent(t, session.Event{Kind: session.EventAdmin, Action: "keys.rotate", Subject: kid, Actor: "admin"})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/token"
 )
 
 // endTimeout bounds the end of a session that must not depend on the caller
@@ -118,6 +119,21 @@ func (s *Service) EndAll(ctx context.Context, tenant, userID, keep string) ([]Re
 			return receipts, nil
 		}
 	}
+}
+
+// RevokeToken ends one access token, whose holder asks for it; its session goes
+// on. The claims must have been verified.
+func (s *Service) RevokeToken(ctx context.Context, c token.Claims, reason string) (Receipt, error) {
+	receipt, err := s.Revoker.Revoke(ctx, events.ScopeToken, c.ID, reason, c.Subject)
+	if err != nil {
+		return Receipt{}, err
+	}
+	s.note(ctx, Event{
+		Kind: EventTokenRevoked, At: time.Now(), Tenant: c.Tenant, UserID: c.Subject, SessionID: c.SessionID,
+		Device: Device{ID: c.Device}, Reason: reason, Actor: c.Subject,
+		Scope: string(events.ScopeToken), Subject: c.ID, RevocationID: receipt.RevocationID,
+	})
+	return receipt, nil
 }
 
 func (s *Service) end(ctx context.Context, of Session, reason, actor string) (Receipt, error) {

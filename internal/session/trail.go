@@ -14,6 +14,7 @@ const (
 	EventDeviceMismatch = "device_mismatch" // a session that is bound to a device was used from another one
 	EventSessionLimit   = "session_limit"   // a login was refused, or ended an older session, because of a limit
 	EventLogout         = "logout"          // a session was ended, by whom Actor says
+	EventTokenRevoked   = "token_revoked"   // an access token was revoked alone, by whoever held it
 	EventAdmin          = "admin"           // an admin act; Action says which
 )
 
@@ -21,7 +22,7 @@ const (
 func EventKinds() []string {
 	return []string{
 		EventLogin, EventLoginFailed, EventLocked, EventRefresh, EventRefreshUnusual,
-		EventReuse, EventDeviceMismatch, EventSessionLimit, EventLogout, EventAdmin,
+		EventReuse, EventDeviceMismatch, EventSessionLimit, EventLogout, EventTokenRevoked, EventAdmin,
 	}
 }
 
