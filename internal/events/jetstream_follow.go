@@ -7,13 +7,8 @@ import (
 	"iter"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-)
-
-const (
-	followHeartbeat = time.Second      // missed twice: the follow ends
-	followBatch     = 2048             // messages asked for ahead
-	followIdle      = 30 * time.Second // the server then drops an abandoned consumer
 )
 
 // Follow implements Log with an ordered consumer of its own making. The
@@ -35,28 +30,25 @@ func (l *JetStream) follow(ctx context.Context, after Cursor, yield func(Message
 		return err
 	}
 	defer l.unbind(cons)
-	msgs, err := cons.Messages(
-		jetstream.PullMaxMessages(followBatch),
-		jetstream.PullHeartbeat(followHeartbeat),
-		jetstream.WithMessagesErrOnMissingHeartbeat(true))
+	p, err := newPuller(l.nc, l.subjects.Stream(), cons.CachedInfo().Name)
 	if err != nil {
 		return wrapJetStream("follow", err)
 	}
-	defer msgs.Stop()
+	defer p.close()
+	prefix := "$JS.ACK." + l.subjects.Stream() + "." + cons.CachedInfo().Name + "."
 	for delivered := uint64(1); ; delivered++ {
-		raw, err := msgs.Next(jetstream.NextContext(ctx))
+		raw, err := p.next(ctx)
 		if err != nil {
 			return wrapJetStream("follow", err)
 		}
-		m, n, err := l.decode(raw)
+		d, err := deliveryOf(raw, prefix)
 		if err != nil {
 			return err
 		}
-		if n != delivered {
-			return fmt.Errorf("%w: delivery %d, want %d", ErrGap, n, delivered)
+		if d.consumer != delivered {
+			return fmt.Errorf("%w: delivery %d, want %d", ErrGap, d.consumer, delivered)
 		}
-		m.Epoch = epoch
-		if !yield(m, nil) {
+		if !yield(l.message(raw, d, epoch), nil) {
 			return nil
 		}
 	}
@@ -129,20 +121,10 @@ func (l *JetStream) unbind(cons jetstream.Consumer) {
 	_ = l.nc.Publish(subject, nil)
 }
 
-func (l *JetStream) decode(raw jetstream.Msg) (m Message, delivery uint64, err error) {
-	meta, err := raw.Metadata()
-	if err != nil {
-		return Message{}, 0, fmt.Errorf("events: follow: %w: %w", ErrGap, err)
-	}
-	m = Message{
-		Seq:     meta.Sequence.Stream,
-		Time:    meta.Timestamp,
-		Pending: meta.NumPending,
-		Kind:    l.subjects.kind(raw.Subject()),
-		Data:    raw.Data(),
-	}
-	if ttl := raw.Headers().Get(jetstream.MsgTTLHeader); ttl != "" {
+func (l *JetStream) message(raw *nats.Msg, d delivery, epoch string) Message {
+	m := Message{Epoch: epoch, Seq: d.stream, Time: d.time, Pending: d.pending, Kind: l.subjects.kind(raw.Subject), Data: raw.Data}
+	if ttl := raw.Header.Get(jetstream.MsgTTLHeader); ttl != "" {
 		m.TTL, _ = time.ParseDuration(ttl)
 	}
-	return m, meta.Sequence.Consumer, nil
+	return m
 }

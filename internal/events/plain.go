@@ -92,13 +92,13 @@ func plainString(s string) (text, rest string, ok bool) {
 	return "", s, false
 }
 
-// plainInt reads a whole number of up to 18 digits without a sign.
+// plainInt reads a whole number without a sign, if it is no larger than an int64.
 func plainInt(s string) (n int64, rest string, ok bool) {
 	digits := 0
 	for digits < len(s) && '0' <= s[digits] && s[digits] <= '9' {
 		digits++
 	}
-	if digits == 0 || digits > 18 || s[0] == '0' && digits > 1 {
+	if digits == 0 || digits > 19 || s[0] == '0' && digits > 1 {
 		return 0, s, false
 	}
 	n, err := strconv.ParseInt(s[:digits], 10, 64)

@@ -3,7 +3,6 @@ package front
 import (
 	"bytes"
 	"slices"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
@@ -27,12 +26,12 @@ const (
 // access cookies, or a header and a cookie that differ, because whoever
 // reads the request next might pick the other one.
 func Bearer(c *fiber.Ctx) (string, error) {
-	token, err := BearerView(c)
-	return strings.Clone(token), err
+	return checked(bearer(c.Request().Header.PeekAll(fiber.HeaderAuthorization), cookieValues(c, AccessCookie)))
 }
 
-// BearerView is Bearer without the copy: the token lies in the request's
-// buffer and is good only until the handler returns.
+// BearerView is Bearer without the copy, for who verifies the token and then
+// forgets it: it lies in the request's buffer and is good only until the handler
+// returns. Of which letters it consists has not been checked.
 func BearerView(c *fiber.Ctx) (string, error) {
 	token, err := bearer(c.Request().Header.PeekAll(fiber.HeaderAuthorization), cookieValues(c, AccessCookie))
 	return utils.UnsafeString(token), err
@@ -46,8 +45,17 @@ func HasBearer(c *fiber.Ctx) bool {
 // HeaderBearer is Bearer without the cookie, for calls that a browser must not
 // be able to make on its own.
 func HeaderBearer(c *fiber.Ctx) (string, error) {
-	token, err := bearer(c.Request().Header.PeekAll(fiber.HeaderAuthorization), nil)
-	return string(token), err
+	return checked(bearer(c.Request().Header.PeekAll(fiber.HeaderAuthorization), nil))
+}
+
+func checked(token []byte, err error) (string, error) {
+	switch {
+	case err != nil:
+		return "", err
+	case !isToken(token):
+		return "", TokenMalformed()
+	}
+	return string(token), nil
 }
 
 func bearer(headers, cookies [][]byte) ([]byte, error) {
@@ -63,7 +71,7 @@ func bearer(headers, cookies [][]byte) ([]byte, error) {
 	switch {
 	case len(tokens) == 0:
 		return nil, TokenMissing()
-	case !isToken(tokens[0]), len(tokens) == 2 && !bytes.Equal(tokens[0], tokens[1]):
+	case len(tokens[0]) == 0, len(tokens) == 2 && !bytes.Equal(tokens[0], tokens[1]):
 		return nil, TokenMalformed()
 	}
 	return tokens[0], nil

@@ -50,8 +50,7 @@ func TestBearer(t *testing.T) {
 		{[]string{"Bearer"}, []string{"a"}, "", "token_malformed"},
 		{nil, []string{""}, "", "token_malformed"},
 	} {
-		view, err := bearer(bytesOf(c.headers), bytesOf(c.cookies))
-		token := string(view)
+		token, err := checked(bearer(bytesOf(c.headers), bytesOf(c.cookies)))
 		code := ""
 		if err != nil {
 			code = asProblem(err).Code
@@ -112,8 +111,7 @@ func FuzzBearer(f *testing.F) {
 		if cookie != "" {
 			cookies = [][]byte{[]byte(cookie)}
 		}
-		view, err := bearer([][]byte{[]byte(header)}, cookies)
-		token := string(view)
+		token, err := checked(bearer([][]byte{[]byte(header)}, cookies))
 		switch {
 		case (err == nil) == (token == ""):
 			t.Fatalf("%q with %v", token, err)

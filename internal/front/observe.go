@@ -42,7 +42,7 @@ func RequestID(c *fiber.Ctx) string {
 // log and metrics.
 func observe(log *slog.Logger, m *metrics, drain *Drain) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		start := time.Now()
+		start := c.Context().Time() // when the request had been read
 		id := identify(c)
 		secure(c)
 		err := guarded(c, log)
