@@ -35,6 +35,8 @@ type Config struct {
 	// HS256Secret is the secret of an issuer that signs with HS256, which is
 	// then trusted besides the keys of JWKSURL. Whoever holds it can sign.
 	HS256Secret string
+	// TrustedIssuers are others whose tokens are accepted besides.
+	TrustedIssuers []TrustedIssuer
 
 	// Staleness is the bound B; default 5s. Issuers must use the same.
 	Staleness time.Duration

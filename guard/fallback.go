@@ -84,7 +84,8 @@ func (f *fallback) ask(ctx context.Context, q redisstore.Question) (redisstore.V
 	}
 }
 
-// live asks whether the session exists now. Nobody shares the answer: one who
+// live asks whether the session exists now; without one, only what is revoked.
+// Nobody shares the answer: one who
 // joined a question that was under way could be told of the time before.
 func (f *fallback) live(ctx context.Context, q redisstore.Question, issuer, sid string) (redisstore.Verdict, error) {
 	if f.lookup == nil {
@@ -95,6 +96,9 @@ func (f *fallback) live(ctx context.Context, q redisstore.Question, issuer, sid 
 	defer cancel()
 	at := f.elapsed()
 	verdict, err := f.breaker.Execute(func() (redisstore.Verdict, error) {
+		if sid == "" {
+			return f.lookup.Lookup(ctx, q, f.staleness-LookupTimeout)
+		}
 		return f.lookup.Live(ctx, q, issuer, sid, f.staleness-LookupTimeout)
 	})
 	if err != nil {

@@ -31,8 +31,9 @@ const (
 // A Guard decides about tokens. Make one with [New].
 type Guard struct {
 	config   Config
-	verifier *token.Verifier
+	verifier *token.Issuers
 	remote   *token.RemoteKeys
+	foreign  []*token.RemoteKeys // of the trusted issuers
 	keys     cache.Keys
 	copy     *cache.Copy
 	tokens   *cache.Tokens[*verified]
@@ -71,8 +72,10 @@ func New(ctx context.Context, cfg Config) (*Guard, error) {
 	g.metrics = newMetrics(cfg.Registerer, g)
 	g.reporter = g.newReporter()
 	ctx, g.stop = context.WithCancel(ctx)
+	for _, keys := range append(g.foreign, g.remote) {
+		g.running.Go(func() { _ = keys.Run(ctx) })
+	}
 	for _, loop := range []func(context.Context){
-		func(ctx context.Context) { _ = g.remote.Run(ctx) },
 		g.follower.Run, g.sync.Run, g.sweep, g.watch, g.recheckAll, g.reporter.Run,
 	} {
 		g.running.Go(func() { loop(ctx) })
@@ -93,10 +96,13 @@ func (g *Guard) openMemory() (err error) {
 	if err != nil {
 		return err
 	}
-	g.verifier, err = token.NewVerifier(token.VerifierConfig{
+	own, err := token.NewVerifier(token.VerifierConfig{
 		Issuer: cfg.Issuer, Audience: cfg.Audience, Leeway: cfg.Leeway, Keys: keys,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return g.openTrusted(own)
 }
 
 func (g *Guard) openServers() (err error) {

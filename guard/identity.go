@@ -28,6 +28,9 @@ var (
 // An Identity is who a good token speaks for. It is shared between requests:
 // do not change what Roles points to.
 type Identity struct {
+	// Issuer is the iss of the token. Where several are trusted, user, session
+	// and tenant mean something only together with it.
+	Issuer    string
 	UserID    string
 	SessionID string
 	Tenant    string
@@ -40,6 +43,7 @@ type Identity struct {
 
 func identityOf(c *token.Claims) Identity {
 	return Identity{
+		Issuer: c.Issuer,
 		UserID: c.Subject, SessionID: c.SessionID, Tenant: c.Tenant, Device: c.Device,
 		Roles: c.Roles, Scope: c.Scope, TokenID: c.ID, ExpiresAt: c.ExpiresAt,
 	}

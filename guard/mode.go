@@ -21,7 +21,9 @@ const (
 	Stateless
 	// Strict asks the store about every request: its session must exist
 	// now. Whenever that cannot be known the answer is ErrUnknown, whatever
-	// Config.FailOpen says. Costs a round trip, at most LookupTimeout.
+	// Config.FailOpen says. Costs a round trip, at most LookupTimeout. The
+	// sessions of a TrustedIssuer are not in the store, so of its tokens only
+	// what is revoked is asked.
 	Strict
 )
 
@@ -51,10 +53,14 @@ func (m Mode) Stricter(other Mode) Mode {
 // askStrictly decides by the store whether the session exists now. Nothing is
 // let pass unknown here, FailOpen or not.
 func (g *Guard) askStrictly(ctx context.Context, v *verified) (Identity, error) {
-	verdict, err := g.fallback.live(ctx, v.question(), v.claims.Issuer, v.claims.SessionID)
+	sid := v.claims.SessionID
+	if v.claims.Foreign {
+		sid = ""
+	}
+	verdict, err := g.fallback.live(ctx, v.question(), v.claims.Issuer, sid)
 	known := err == nil && verdict.Vouched && !g.copy.Doubtful()
 	switch {
-	case verdict.Revoked, known && !verdict.Live:
+	case verdict.Revoked, known && !verdict.Live && !v.claims.Foreign:
 		g.metrics.revokedByStore.Inc()
 		return Identity{}, ErrRevoked
 	case verdict.Outdated:

@@ -1,5 +1,6 @@
 // Package token mints access tokens (JWTs, RFC 9068), verifies them, and
-// holds the keys for both.
+// holds the keys for both. It verifies those of other issuers too, each by its
+// own rules and keys: issuers.go, foreign.go.
 //
 // Promise: Verify returns claims only for a token that is byte for byte what
 // an issuer signed with a key of the KeySource, is meant for this issuer and
@@ -12,6 +13,8 @@
 // RFC 7515 section 4 and RFC 8725 section 3.11), and a second parser could
 // disagree with the first about what was signed. The order is: size and
 // alphabet, header, key, signature, and only then are the claims parsed at all.
+// Where several issuers are trusted, iss alone is read before, to know whose
+// keys count; the claims that follow have to name the same.
 //
 // The algorithm follows from the key and never from the token: Ed25519 is
 // EdDSA, P-256 is ES256, RSA of 2048 bits or more is RS256, a shared secret is

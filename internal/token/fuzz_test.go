@@ -23,7 +23,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		p, err := parse(raw)
+		p, err := takeApart(raw)
 		if err != nil {
 			mustBeKnown(t, err)
 			return

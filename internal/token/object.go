@@ -63,6 +63,9 @@ func decodeValue(value string, target any) error {
 	switch target := target.(type) {
 	case ignored:
 		return nil
+	case *rawValue:
+		*target = rawValue(value)
+		return nil
 	case *string:
 		if value[0] == '"' && strings.IndexByte(value, '\\') < 0 {
 			*target = value[1 : len(value)-1]

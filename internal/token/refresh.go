@@ -28,7 +28,7 @@ func (r *RemoteKeys) Run(ctx context.Context) error {
 		rd.err = r.fetch(ctx)
 		r.remember(rd)
 		close(rd.done)
-		pause := refreshEvery
+		pause := r.every
 		if rd.err == nil {
 			retry = retryMin
 		} else {
@@ -84,7 +84,11 @@ func jitter(d time.Duration) time.Duration {
 func (r *RemoteKeys) fetch(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	body, err := r.get(ctx)
+	url, err := r.locate(ctx)
+	if err != nil {
+		return err
+	}
+	body, err := get(ctx, r.client, url)
 	if err != nil {
 		return err
 	}
@@ -108,26 +112,26 @@ func (r *RemoteKeys) fetch(ctx context.Context) error {
 	return nil
 }
 
-func (r *RemoteKeys) get(ctx context.Context) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, nil)
+func get(ctx context.Context, client *http.Client, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	resp, err := r.client.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("token: JWK Set: status %d", resp.StatusCode)
+		return nil, fmt.Errorf("token: key set: status %d", resp.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxJWKS+1))
 	if err != nil {
 		return nil, err
 	}
 	if len(body) > maxJWKS {
-		return nil, errors.New("token: JWK Set over 1 MiB")
+		return nil, errors.New("token: key set over 1 MiB")
 	}
 	return body, nil
 }

@@ -37,7 +37,8 @@ const (
 // RemoteKeys is a KeySource that reads the issuer's JWK Set over HTTP. Run
 // must be running. The last good set is kept however long the issuer is away.
 type RemoteKeys struct {
-	url    string
+	locate func(context.Context) (string, error) // where the set is
+	every  time.Duration                         // between two fetches
 	client *http.Client
 	log    *slog.Logger
 	set    atomic.Pointer[keySet] // nil until the first set is loaded
@@ -73,7 +74,8 @@ func NewRemoteKeys(url string, client *http.Client, log *slog.Logger) *RemoteKey
 	if client == nil {
 		client = http.DefaultClient
 	}
-	return &RemoteKeys{url: url, client: client, log: log, wake: make(chan struct{}, 1), next: newRound()}
+	locate := func(context.Context) (string, error) { return url, nil }
+	return &RemoteKeys{locate: locate, every: refreshEvery, client: client, log: log, wake: make(chan struct{}, 1), next: newRound()}
 }
 
 // Ready reports whether a key set was ever loaded.

@@ -19,17 +19,8 @@ type parsed struct {
 	signature []byte
 }
 
-// parse takes an access token apart and reads its header.
-func parse(raw string) (parsed, error) {
-	p, err := takeApart(raw)
-	if err == nil && !isAccessTokenType(p.typ) {
-		err = fmt.Errorf("%w: not typed as an access token", ErrInvalid)
-	}
-	return p, err
-}
-
-// takeApart is parse for any JWS in compact form (RFC 7515 section 7.1). It
-// accepts one spelling of each only.
+// takeApart reads a JWS in compact form (RFC 7515 section 7.1) and its header.
+// It accepts one spelling of each only.
 func takeApart(raw string) (parsed, error) {
 	if len(raw) > MaxToken {
 		return parsed{}, fmt.Errorf("%w: longer than %d bytes", ErrMalformed, MaxToken)

@@ -44,21 +44,36 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 // Verify returns the claims of a good token, or one of this package's errors.
 // The claims share no memory with raw, so raw may live in a reused buffer.
 func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
-	p, err := parse(raw)
+	p, err := takeApart(raw)
 	if err != nil {
 		return Claims{}, err
 	}
-	key, err := v.cfg.Keys.Key(ctx, p.kid)
+	return v.verify(ctx, p)
+}
+
+func (v *Verifier) verify(ctx context.Context, p parsed) (Claims, error) {
+	if !isAccessTokenType(p.typ) {
+		return Claims{}, fmt.Errorf("%w: not typed as an access token", ErrInvalid)
+	}
+	key, err := p.verifiedBy(ctx, v.cfg.Keys)
 	if err != nil {
 		return Claims{}, err
-	}
-	if p.alg != key.Algorithm() {
-		return Claims{}, fmt.Errorf("%w: not the algorithm of this key", ErrInvalid)
-	}
-	if key.verify(p.signed, p.signature) != nil {
-		return Claims{}, fmt.Errorf("%w: wrong signature", ErrInvalid)
 	}
 	return v.readClaims(p.payload, key)
+}
+
+// verifiedBy returns the key that has signed the token.
+func (p parsed) verifiedBy(ctx context.Context, keys KeySource) (PublicKey, error) {
+	key, err := keys.Key(ctx, p.kid)
+	switch {
+	case err != nil:
+		return PublicKey{}, err
+	case p.alg != key.Algorithm():
+		return PublicKey{}, fmt.Errorf("%w: not the algorithm of this key", ErrInvalid)
+	case key.verify(p.signed, p.signature) != nil:
+		return PublicKey{}, fmt.Errorf("%w: wrong signature", ErrInvalid)
+	}
+	return key, nil
 }
 
 func (v *Verifier) readClaims(payload string, key PublicKey) (Claims, error) {

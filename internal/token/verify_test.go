@@ -18,8 +18,8 @@ func TestMintedTokenVerifies(t *testing.T) {
 		t.Run(alg, func(t *testing.T) {
 			k := testKeyring(t, map[string]crypto.Signer{"k-1": key})
 			raw := mint(t, k, goodClaims())
-			if p, err := parse(raw); err != nil || p.alg != alg {
-				t.Fatalf("parse: alg %q, %v; want %q", p.alg, err, alg)
+			if p, err := takeApart(raw); err != nil || p.alg != alg {
+				t.Fatalf("takeApart: alg %q, %v; want %q", p.alg, err, alg)
 			}
 			got, err := testVerifier(t, k).Verify(t.Context(), raw)
 			want := goodClaims()
