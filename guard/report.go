@@ -7,6 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/curfew-auth/curfew/internal/cache"
+	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/fleet"
 )
 
@@ -15,10 +17,9 @@ const loadWindow = time.Second
 
 // newReporter makes what tells the issuers how this node stands.
 func (g *Guard) newReporter() *fleet.Reporter {
-	instance := rand.Text()
 	return &fleet.Reporter{
-		Conn: g.nc, Region: g.config.Region, ID: g.config.ID, Poke: g.changed, Log: g.config.Log,
-		Report: func() fleet.Report { return g.report(instance) },
+		Conn: g.nc, Region: g.config.Region, ID: g.config.ID, Instance: rand.Text(),
+		Report: g.report, Watch: g.follower.Watch, Holds: g.holds, Poke: g.changed, Log: g.config.Log,
 	}
 }
 
@@ -30,7 +31,7 @@ func (g *Guard) reportSoon() {
 	}
 }
 
-func (g *Guard) report(instance string) fleet.Report {
+func (g *Guard) report() fleet.Report {
 	s := g.Status()
 	age := s.FreshAge.Milliseconds()
 	if s.FreshAge < 0 {
@@ -38,11 +39,27 @@ func (g *Guard) report(instance string) fleet.Report {
 	}
 	g.load.measure(g.copy.Now(), g.metrics)
 	return fleet.Report{
-		ID: s.ID, Instance: instance, Version: g.config.Version, Region: g.config.Region, URL: g.config.URL,
-		Mode: g.config.Mode.String(), State: s.State, Epoch: s.Epoch, AppliedSeq: s.AppliedSeq, FreshAgeMS: age,
+		Version: g.config.Version, URL: g.config.URL, Mode: g.config.Mode.String(), State: s.State, Epoch: s.Epoch, AppliedSeq: s.AppliedSeq, FreshAgeMS: age,
 		Entries: s.Entries, Overflowed: s.Overflowed, Store: s.Store, KeyIDs: g.remote.KeyIDs(),
 		FallbackShare: g.load.share, DecisionsPerSecond: g.load.perSecond,
 	}
+}
+
+// holds reports whether the copy refuses all that the entry covers. What was
+// evicted from the copy is refused too, but not by the copy: the store must be
+// asked, and fail_mode may let it pass.
+func (g *Guard) holds(e fleet.Entry) bool {
+	key := g.key(e.Scope, e.Issuer, e.Tenant, e.Subject)
+	answer := cache.Unknown
+	switch e.Scope {
+	case events.ScopeToken, events.ScopeSession, events.ScopeKey:
+		return g.copy.Holds(key)
+	case events.ScopeUser:
+		answer = g.copy.Check(&cache.Token{User: key, Stamp: e.Stamp})
+	case events.ScopeTenant, events.ScopeAll:
+		answer = g.copy.Check(&cache.Token{Tenant: key, Stamp: e.Stamp})
+	}
+	return answer == cache.Revoked || answer == cache.Outdated && e.Mode == events.ModeRefresh
 }
 
 // A load is how many decisions were made lately, and what share of them the

@@ -86,6 +86,14 @@ func (c *Copy) Lookup(keys ...Key) Answer {
 	return c.judge(f)
 }
 
+// Holds reports whether an id is held exactly and unexpired, so that Lookup
+// says Revoked. It does not count as presenting the id.
+func (c *Copy) Holds(k Key) bool {
+	lo, hi := k.halves()
+	exp, _, found := c.revoked.shard(k).search(lo, hi)
+	return found && exp.after(c.elapsed())
+}
+
 // Add notes that an id is revoked for the ttl from now on. Entries merge by
 // the later expiry; there is no removal. A ttl of 0 or less adds nothing.
 func (c *Copy) Add(k Key, ttl time.Duration) {

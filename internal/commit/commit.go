@@ -77,7 +77,7 @@ func (c *Committer) Commit(ctx context.Context, r events.Revocation) (session.Re
 		storeErr = c.settle(ctx, r)
 	}
 	receipt := session.Receipt{
-		RevocationID: r.ID, Scope: r.Scope, Subject: r.Subject, Seq: seq,
+		RevocationID: r.ID, Scope: r.Scope, Subject: r.Subject, Held: r, Seq: seq,
 		Committed: storeErr == nil && logErr == nil,
 	}
 	if !receipt.Committed {

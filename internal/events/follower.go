@@ -174,13 +174,18 @@ func (f *Follower) Position() Position {
 	return f.pos
 }
 
+// Watch returns the position and a channel that is closed when it changes.
+func (f *Follower) Watch() (Position, <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pos, f.moved
+}
+
 // Wait blocks until everything up to seq of the epoch, or of any epoch when it
 // is empty, has been applied. The error is ctx's.
 func (f *Follower) Wait(ctx context.Context, epoch string, seq uint64) (Position, error) {
 	for {
-		f.mu.Lock()
-		pos, moved := f.pos, f.moved
-		f.mu.Unlock()
+		pos, moved := f.Watch()
 		if pos.Seq >= seq && (epoch == "" || pos.Epoch == epoch) {
 			return pos, nil
 		}

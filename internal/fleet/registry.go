@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -30,30 +31,51 @@ type Registry struct {
 	safeAfter time.Duration
 	log       *slog.Logger
 
+	inbox string
+	wake  chan struct{} // of capacity 1: rounds are waiting
+
 	mu      sync.Mutex
 	members map[instance]*member
 	trace   trace
 	ignored uint64
+	hearing hearing
+	waiting []*round // not yet asked
+	open    map[string]*round
+	waits   int
 }
 
 // NewRegistry makes a registry of the edges of one region, whose staleness
 // bound is given. Position tells how far the issuer itself has read the log.
 func NewRegistry(conn *nats.Conn, region string, staleness time.Duration, position func() events.Position, log *slog.Logger) *Registry {
 	return &Registry{
-		conn: conn, subjects: events.Subjects{Region: region}, position: position,
+		conn: conn, inbox: nats.NewInbox(), subjects: events.Subjects{Region: region}, position: position,
 		safeAfter: staleness + goneAfter, log: log, members: map[instance]*member{},
+		wake: make(chan struct{}, 1), open: map[string]*round{},
 	}
 }
 
 // Run listens until ctx ends. At its start, and whenever the connection comes
 // back, it asks every edge for a report.
 func (r *Registry) Run(ctx context.Context) {
-	sub, err := r.conn.Subscribe(r.subjects.Edge("*"), r.receive)
+	reports, err := r.conn.Subscribe(r.subjects.Edge("*"), r.receive)
 	if err != nil {
 		r.log.Error("edges cannot be heard", "error", err)
 		return
 	}
-	defer func() { _ = sub.Unsubscribe() }()
+	defer func() { _ = reports.Unsubscribe() }()
+	answers, err := r.conn.Subscribe(r.inbox+".*", r.answered)
+	if err != nil {
+		r.log.Error("edges cannot be heard", "error", err)
+		return
+	}
+	defer func() { _ = answers.Unsubscribe() }()
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	asking.Go(func() { r.askRounds(ctx) })
+	r.listen(ctx, reports)
+}
+
+func (r *Registry) listen(ctx context.Context, reports *nats.Subscription) {
 	back := events.Reconnects(r.conn)
 	r.ask()
 	ticker := time.NewTicker(tick)
@@ -62,6 +84,7 @@ func (r *Registry) Run(ctx context.Context) {
 		select {
 		case <-ticker.C:
 			r.turn(time.Now())
+			r.mindLosses(reports)
 		case <-back:
 			r.ask()
 		case <-ctx.Done():
@@ -70,7 +93,15 @@ func (r *Registry) Run(ctx context.Context) {
 	}
 }
 
+// ask has every edge report, and answer what it has not answered yet.
 func (r *Registry) ask() {
+	r.mu.Lock()
+	r.hearing = hearing{since: time.Now(), connection: r.conn.Stats().Reconnects, lost: r.hearing.lost}
+	open := slices.Collect(maps.Values(r.open))
+	r.mu.Unlock()
+	for _, rd := range open {
+		r.put(rd, r.subjects.Report())
+	}
 	if err := r.conn.Publish(r.subjects.Report(), nil); err != nil {
 		r.log.Debug("edges not asked to report", "error", err)
 	}
@@ -80,19 +111,24 @@ func (r *Registry) ask() {
 func (r *Registry) receive(msg *nats.Msg) {
 	m, err := decode(strings.TrimPrefix(msg.Subject, r.subjects.Edge("")), msg.Data)
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if err != nil {
 		r.ignored++
+		r.mu.Unlock()
 		r.log.Debug("report ignored", "error", err)
 		return
 	}
 	r.take(m, time.Now())
+	again := r.unanswered(instance{m.ID, m.Instance}, time.Now())
+	r.mu.Unlock()
+	for _, rd := range again {
+		r.put(rd, r.subjects.ReportOf(m.ID))
+	}
 }
 
 func (r *Registry) take(m message, now time.Time) {
 	key := instance{m.ID, m.Instance}
 	if m.Leaving {
-		delete(r.members, key)
+		r.drop(key)
 		return
 	}
 	known := r.members[key]
@@ -114,7 +150,16 @@ func (r *Registry) dropSilent() {
 			oldest = key
 		}
 	}
-	delete(r.members, oldest)
+	r.drop(oldest)
+	r.hearing.since = time.Now() // not all are known any more
+}
+
+// drop forgets an edge that is safe, or has to make room.
+func (r *Registry) drop(key instance) {
+	delete(r.members, key)
+	for _, rd := range r.open {
+		rd.release(key)
+	}
 }
 
 // turn notes the issuer's own position, and forgets who has been silent for
@@ -134,7 +179,7 @@ func (r *Registry) turn(now time.Time) {
 	for key, m := range r.members {
 		superseded := m.first.Before(newest[key.id]) && m.silence(now) > r.safeAfter
 		if superseded || m.silence(now) > forgetAfter {
-			delete(r.members, key)
+			r.drop(key)
 		}
 	}
 }

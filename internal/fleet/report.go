@@ -37,6 +37,9 @@ func ValidURL(u string) bool {
 		parsed.User == nil && parsed.RawQuery == "" && !parsed.ForceQuery && parsed.Fragment == ""
 }
 
+// modeStateless is the mode of an edge that looks at no revocation.
+const modeStateless = "stateless"
+
 // A Report is how an edge says that it stands.
 type Report struct {
 	ID string `json:"id"`

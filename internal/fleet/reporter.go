@@ -23,27 +23,36 @@ const (
 	leaveTimeout = 500 * time.Millisecond
 )
 
-// A Reporter tells the issuers how an edge stands.
+// A Reporter tells the issuers how an edge stands, and what it holds.
 type Reporter struct {
 	Conn   *nats.Conn
 	Region string
 	ID     string
-	// Report is called for each report, by one goroutine at a time.
+	// Instance is new at every start.
+	Instance string
+	// Report is called for each report, by one goroutine at a time. It need
+	// not fill in ID, Instance and Region.
 	Report func() Report
+	// Watch tells how far the log has been applied, and when that changes.
+	Watch func() (events.Position, <-chan struct{})
+	// Holds reports whether the edge refuses by its own copy all that the
+	// entry covers.
+	Holds func(Entry) bool
 	// Poke makes it report at once, after a change of state for example.
 	Poke <-chan struct{}
 	Log  *slog.Logger
 
 	asked chan struct{}
+	kept  chan struct{} // one value for each question that is kept
 }
 
 // Run reports until ctx ends. An issuer that has just come asks for a report
 // at once; a connection that comes back is a reason too.
 func (r *Reporter) Run(ctx context.Context) {
-	r.asked = make(chan struct{}, 1)
+	r.asked, r.kept = make(chan struct{}, 1), make(chan struct{}, maxKept)
 	subjects := events.Subjects{Region: r.Region}
 	for _, subject := range []string{subjects.Report(), subjects.ReportOf(r.ID)} {
-		sub, err := r.Conn.Subscribe(subject, r.question)
+		sub, err := r.Conn.Subscribe(subject, func(msg *nats.Msg) { r.question(ctx, msg) })
 		if err != nil {
 			r.Log.Warn("the issuers cannot ask this edge", "error", err)
 			continue
@@ -52,7 +61,7 @@ func (r *Reporter) Run(ctx context.Context) {
 	}
 	back := events.Reconnects(r.Conn)
 	for ctx.Err() == nil {
-		if err := r.publish(message{Report: r.Report()}); err != nil {
+		if err := r.publish(false); err != nil {
 			r.Log.Debug("not reported", "error", err)
 		}
 		r.pause(ctx, back)
@@ -71,20 +80,10 @@ func (r *Reporter) pause(ctx context.Context, back <-chan struct{}) {
 	}
 }
 
-// question has a report sent soon.
-func (r *Reporter) question(*nats.Msg) {
-	time.AfterFunc(rand.N(spread), func() {
-		select {
-		case r.asked <- struct{}{}:
-		default:
-		}
-	})
-}
-
 // Leave says goodbye. The edge MUST NOT let any request through any more. Run
 // must have returned.
 func (r *Reporter) Leave() {
-	err := r.publish(message{Report: r.Report(), Leaving: true})
+	err := r.publish(true)
 	if err == nil {
 		err = r.Conn.FlushTimeout(leaveTimeout)
 	}
@@ -93,7 +92,9 @@ func (r *Reporter) Leave() {
 	}
 }
 
-func (r *Reporter) publish(m message) error {
+func (r *Reporter) publish(leaving bool) error {
+	m := message{Report: r.Report(), Leaving: leaving}
+	m.ID, m.Instance, m.Region = r.ID, r.Instance, r.Region
 	data, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("fleet: report: %w", err)

@@ -2,9 +2,11 @@ package fleet_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -47,22 +49,61 @@ func newRegistry(t testing.TB, url string) *fleet.Registry {
 	return r
 }
 
-// An edge reports, and counts its reports.
+// An edge reports, counts its reports, and holds what it is told to.
 type edge struct {
 	*fleet.Reporter
 	reports atomic.Int64
 	stop    func()
+
+	mu    sync.Mutex
+	pos   events.Position
+	moved chan struct{}
+	held  map[fleet.Entry]bool
+	mode  string
 }
 
 func newEdge(t testing.TB, url, id string) *edge {
 	t.Helper()
-	e := &edge{}
-	e.Reporter = &fleet.Reporter{Conn: connect(t, url), Region: "local", ID: id, Log: quiet, Report: func() fleet.Report {
-		e.reports.Add(1)
-		return fleet.Report{ID: id, Instance: "i", State: "fresh", AppliedSeq: uint64(e.reports.Load())}
-	}}
+	e := edgeOn(connect(t, url), id)
 	e.stop = background(t, e.Run)
 	return e
+}
+
+func edgeOn(nc *nats.Conn, id string) *edge {
+	e := &edge{moved: make(chan struct{}), held: map[fleet.Entry]bool{}, mode: "local"}
+	e.Reporter = &fleet.Reporter{
+		Conn: nc, Region: "local", ID: id, Instance: rand.Text(), Log: quiet,
+		Report: e.report, Watch: e.watch, Holds: e.holds,
+	}
+	return e
+}
+
+func (e *edge) report() fleet.Report {
+	return fleet.Report{State: "fresh", Mode: e.mode, AppliedSeq: uint64(e.reports.Add(1))}
+}
+
+func (e *edge) watch() (events.Position, <-chan struct{}) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.pos, e.moved
+}
+
+func (e *edge) holds(entry fleet.Entry) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.held[entry]
+}
+
+// apply takes entries in, and moves to seq of the epoch.
+func (e *edge) apply(epoch string, seq uint64, entries ...fleet.Entry) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, entry := range entries {
+		e.held[entry] = true
+	}
+	e.pos = events.Position{Epoch: epoch, Seq: seq}
+	close(e.moved)
+	e.moved = make(chan struct{})
 }
 
 func awaitEdges(t testing.TB, r *fleet.Registry, n int) []fleet.Edge {

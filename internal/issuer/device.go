@@ -2,7 +2,6 @@ package issuer
 
 import (
 	"context"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -19,8 +18,8 @@ type deviceResponse struct {
 
 // revokeDevice ends a user's sessions on a device. A device without any is
 // logged out already.
-func (i *Issuer) revokeDevice(c *fiber.Ctx, req revokeRequest) error {
-	start, id := time.Now(), uuid.NewString()
+func (i *Issuer) revokeDevice(c *fiber.Ctx, w wait, req revokeRequest) error {
+	id := uuid.NewString()
 	receipts, err := i.endDevice(c.UserContext(), req, i.admin(c).Name)
 	if err == nil || len(receipts) > 0 {
 		i.recordRevocation(c, req, session.Session{Tenant: req.Tenant, UserID: req.User}, id)
@@ -29,7 +28,7 @@ func (i *Issuer) revokeDevice(c *fiber.Ctx, req revokeRequest) error {
 		return problem(err)
 	}
 	whole := session.Receipt{
-		RevocationID: id, Scope: req.Scope, Subject: req.ID, Committed: true, Elapsed: time.Since(start),
+		RevocationID: id, Scope: req.Scope, Subject: req.ID, Committed: true,
 	}
 	out := deviceResponse{Receipts: make([]receiptResponse, 0, len(receipts))}
 	for _, r := range receipts {
@@ -37,6 +36,7 @@ func (i *Issuer) revokeDevice(c *fiber.Ctx, req revokeRequest) error {
 		out.Receipts = append(out.Receipts, receiptOf(r))
 	}
 	out.receiptResponse = receiptOf(whole)
+	out.waited, out.ElapsedMS = w.await(receipts...)
 	return c.Status(statusOf(whole)).JSON(out)
 }
 

@@ -26,6 +26,9 @@ func (i *Issuer) watchFleet(r prometheus.Registerer) {
 	r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "curfew_edge_reports_ignored_total", Help: "Reports of edges that could not be read.",
 	}, func() float64 { return float64(i.fleet.Ignored()) }))
+	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "curfew_waits", Help: "Calls that wait for edges to confirm a revocation.",
+	}, func() float64 { return float64(i.fleet.Waits()) }))
 	for _, state := range []string{"syncing", "fresh", "stale", fleet.Gone} {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "curfew_edges", Help: "Edges that this issuer knows of, by state.",

@@ -2,8 +2,12 @@ package issuer_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/curfew-auth/curfew/internal/testenv"
 )
@@ -42,6 +46,29 @@ func (b *bench) awaitEdge(t *testing.T, what string, good func(edgeRow) bool) {
 	testenv.Eventually(t, patience, func() error {
 		if list := b.edges(t); len(list) != 1 || !good(list[0]) {
 			return fmt.Errorf("%s: %+v", what, list)
+		}
+		return nil
+	})
+}
+
+// silentEdge makes the issuer know an edge that never answers.
+func (b *bench) silentEdge(t *testing.T, id string) {
+	t.Helper()
+	nc, err := nats.Connect(b.nats.URL())
+	testenv.Must(t, err)
+	t.Cleanup(nc.Close)
+	data := `{"id":"` + id + `","instance":"I","check_mode":"local","state":"fresh","fresh_age_ms":1}`
+	testenv.Must(t, nc.Publish("curfew.local.edge."+id, []byte(data)))
+	testenv.Must(t, nc.Flush())
+}
+
+// awaitWaiting waits until calls wait for confirmations.
+func (b *bench) awaitWaiting(t *testing.T, n int) {
+	t.Helper()
+	testenv.Eventually(t, patience, func() error {
+		a := call{url: b.url + "/metrics"}.do(t)
+		if !strings.Contains(a.body, fmt.Sprintf("\ncurfew_waits %d\n", n)) {
+			return errors.New("nobody waits")
 		}
 		return nil
 	})

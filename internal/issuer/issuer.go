@@ -48,6 +48,8 @@ type Issuer struct {
 	revoker  *commit.Committer
 	keeper   *commit.Keeper
 	fleet    *fleet.Registry
+	waits    context.Context // ends when the issuer begins to stop
+	endWaits context.CancelFunc
 	trail    *audit.Trail
 	reader   *audit.Reader
 	streams  *streams      // of events, that admins follow
@@ -68,6 +70,7 @@ func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
 		config: cfg, log: log, admins: credentials(cfg),
 		origins: front.ParseOrigins(cfg.AllowedOrigins), drain: front.NewDrain(cfg.DrainDelay, finish),
 	}
+	i.waits, i.endWaits = context.WithCancel(context.Background())
 	registry := prometheus.NewRegistry()
 	i.meter = session.NewMetrics(registry)
 	var err error
@@ -173,6 +176,7 @@ func (i *Issuer) assemble() {
 // Run serves on ln until ctx ends, then drains.
 func (i *Issuer) Run(ctx context.Context, ln net.Listener) error {
 	defer i.close()
+	defer context.AfterFunc(ctx, i.endWaits)()
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { i.keeper.Run(inner) })
@@ -226,6 +230,7 @@ func (i *Issuer) close() {
 	if i.streams != nil {
 		i.streams.end()
 	}
+	i.endWaits()
 	if i.nc != nil {
 		i.nc.Close()
 	}

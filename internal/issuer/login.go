@@ -53,7 +53,8 @@ func (i *Issuer) refresh(c *fiber.Ctx) error {
 
 // logout ends the session of the access token or of the refresh token.
 func (i *Issuer) logout(c *fiber.Ctx) error {
-	if err := waitMode(c); err != nil {
+	w, err := i.waitOf(c, usersWaits)
+	if err != nil {
 		return err
 	}
 	p, err := i.presented(c)
@@ -67,7 +68,7 @@ func (i *Issuer) logout(c *fiber.Ctx) error {
 	if p.stored {
 		front.ClearPair(c)
 	}
-	return sendReceipt(c, receipt)
+	return sendReceipt(c, w, receipt)
 }
 
 func (i *Issuer) end(c *fiber.Ctx, p presented) (session.Receipt, error) {

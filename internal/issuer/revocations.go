@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/fleet"
 	"github.com/curfew-auth/curfew/internal/front"
 	"github.com/curfew-auth/curfew/internal/session"
 )
@@ -88,7 +89,8 @@ func (r revokeRequest) revocation(actor string) events.Revocation {
 
 // revoke is the admin's: it ends one of anything, or asks for new tokens.
 func (i *Issuer) revoke(c *fiber.Ctx) error {
-	if err := waitMode(c); err != nil {
+	w, err := i.waitOf(c, fleet.MaxWaits)
+	if err != nil {
 		return err
 	}
 	req, err := front.DecodeJSON[revokeRequest](c)
@@ -110,14 +112,14 @@ func (i *Issuer) revoke(c *fiber.Ctx) error {
 	case req.DryRun:
 		return i.dryRun(c, req)
 	case req.Scope == scopeDevice:
-		return i.revokeDevice(c, req)
+		return i.revokeDevice(c, w, req)
 	}
 	receipt, err := i.revoker.Commit(c.UserContext(), of(foreign, req.revocation(i.admin(c).Name)))
 	if err != nil {
 		return problem(err)
 	}
 	i.recordRevocation(c, req, whose, receipt.RevocationID)
-	return sendReceipt(c, receipt)
+	return sendReceipt(c, w, receipt)
 }
 
 // concerns is whom a revocation is about, as far as that is known: for what has

@@ -42,7 +42,8 @@ type receiptResponse struct {
 	ID           string       `json:"id"`
 	Status       string       `json:"status"` // committed or pending
 	Seq          uint64       `json:"seq"`
-	ElapsedMS    float64      `json:"elapsed_ms"`
+	*waited
+	ElapsedMS float64 `json:"elapsed_ms"`
 }
 
 func receiptOf(r session.Receipt) receiptResponse {
@@ -52,9 +53,11 @@ func receiptOf(r session.Receipt) receiptResponse {
 	}
 	return receiptResponse{
 		RevocationID: r.RevocationID, Scope: r.Scope, ID: r.Subject, Status: status, Seq: r.Seq,
-		ElapsedMS: float64(r.Elapsed.Microseconds()) / 1000,
+		ElapsedMS: millis(r.Elapsed),
 	}
 }
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // statusOf is 200 when all are committed, else 202: what is pending will be.
 func statusOf(receipts ...session.Receipt) int {
@@ -66,17 +69,11 @@ func statusOf(receipts ...session.Receipt) int {
 	return http.StatusOK
 }
 
-func sendReceipt(c *fiber.Ctx, r session.Receipt) error {
-	return c.Status(statusOf(r)).JSON(receiptOf(r))
-}
-
-// waitMode refuses a ?wait= that this version cannot honour, rather than to
-// answer early.
-func waitMode(c *fiber.Ctx) error {
-	if wait := c.Query("wait", "commit"); wait != "commit" {
-		return front.BadRequest("wait: only commit is known")
-	}
-	return nil
+// sendReceipt answers after what w asks to wait for.
+func sendReceipt(c *fiber.Ctx, w wait, r session.Receipt) error {
+	out := receiptOf(r)
+	out.waited, out.ElapsedMS = w.await(r)
+	return c.Status(statusOf(r)).JSON(out)
 }
 
 func (i *Issuer) listSessions(c *fiber.Ctx) error {
@@ -92,7 +89,8 @@ func (i *Issuer) listSessions(c *fiber.Ctx) error {
 }
 
 func (i *Issuer) endSession(c *fiber.Ctx) error {
-	if err := waitMode(c); err != nil {
+	w, err := i.waitOf(c, usersWaits)
+	if err != nil {
 		return err
 	}
 	claims, err := i.caller(c)
@@ -107,11 +105,19 @@ func (i *Issuer) endSession(c *fiber.Ctx) error {
 	if err != nil {
 		return problem(err)
 	}
-	return sendReceipt(c, receipt)
+	return sendReceipt(c, w, receipt)
+}
+
+type endedResponse struct {
+	Ended    int               `json:"ended"`
+	Receipts []receiptResponse `json:"receipts"`
+	*waited
+	ElapsedMS float64 `json:"elapsed_ms"`
 }
 
 func (i *Issuer) endSessions(c *fiber.Ctx) error {
-	if err := waitMode(c); err != nil {
+	w, err := i.waitOf(c, usersWaits)
+	if err != nil {
 		return err
 	}
 	claims, err := i.caller(c)
@@ -130,11 +136,12 @@ func (i *Issuer) endSessions(c *fiber.Ctx) error {
 	if err != nil {
 		return problem(err)
 	}
-	out := make([]receiptResponse, 0, len(receipts))
+	out := endedResponse{Ended: len(receipts), Receipts: make([]receiptResponse, 0, len(receipts))}
 	for _, r := range receipts {
-		out = append(out, receiptOf(r))
+		out.Receipts = append(out.Receipts, receiptOf(r))
 	}
-	return c.Status(statusOf(receipts...)).JSON(fiber.Map{"ended": len(out), "receipts": out})
+	out.waited, out.ElapsedMS = w.await(receipts...)
+	return c.Status(statusOf(receipts...)).JSON(out)
 }
 
 func (i *Issuer) userSessions(c *fiber.Ctx) error {

@@ -159,6 +159,8 @@ type Receipt struct {
 	// Committed is true when both the log and the store hold the
 	// revocation, false when only one does and the other will follow.
 	Committed bool
-	Seq       uint64 // position in the log, 0 when it is not there yet
-	Elapsed   time.Duration
+	// Held is the revocation as log and store hold it.
+	Held    events.Revocation
+	Seq     uint64 // position in the log, 0 when it is not there yet
+	Elapsed time.Duration
 }

@@ -1,0 +1,129 @@
+package issuer
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/fleet"
+	"github.com/curfew-auth/curfew/internal/front"
+	"github.com/curfew-auth/curfew/internal/session"
+)
+
+// The values of ?wait=.
+const (
+	waitCommit    = "commit"
+	waitConfirmed = "confirmed" // every live edge holds it, or the timeout
+	waitEnforced  = "enforced"  // no edge can accept it any more
+)
+
+const (
+	defaultWait = 2 * time.Second
+	minWait     = time.Millisecond
+	// maxWait is above the longest staleness bound with its margin.
+	maxWait = 90 * time.Second
+	// usersWaits is how many waits there may be for a user to get one more:
+	// users alone cannot use up those of the admins.
+	usersWaits = fleet.MaxWaits / 4
+)
+
+// A wait is what the caller of a revoking call asked to wait for.
+type wait struct {
+	issuer  *Issuer
+	start   time.Time // of the call
+	mode    string
+	timeout time.Duration // 0: none was given
+	limit   int           // of waits at a time
+}
+
+// A waited says what has come of it.
+type waited struct {
+	Edges edgesConfirmed `json:"edges"`
+	// Enforced says that no edge accepts any more what was revoked.
+	Enforced bool `json:"enforced"`
+}
+
+type edgesConfirmed struct {
+	Expected  int `json:"expected"`
+	Confirmed int `json:"confirmed"`
+	// Missing are the ids of the others. Only admins see them.
+	Missing []string `json:"missing,omitzero"`
+}
+
+// waitOf reads ?wait= and ?timeout=.
+func (i *Issuer) waitOf(c *fiber.Ctx, limit int) (wait, error) {
+	w := wait{issuer: i, start: time.Now(), mode: string([]byte(c.Query("wait", waitCommit))), limit: limit}
+	switch w.mode {
+	case waitCommit, waitConfirmed, waitEnforced:
+	default:
+		return w, front.BadRequest("wait must be commit, confirmed or enforced")
+	}
+	text := c.Query("timeout")
+	if text == "" {
+		return w, nil
+	}
+	if w.mode == waitCommit {
+		return w, front.BadRequest("timeout goes with wait=confirmed or wait=enforced")
+	}
+	var err error
+	w.timeout, err = time.ParseDuration(text)
+	if err != nil || w.timeout < minWait || w.timeout > maxWait {
+		return w, front.BadRequest("timeout must be a duration such as 500ms or 2s, from 1ms to 90s")
+	}
+	return w, nil
+}
+
+// await waits as asked, unless something is pending: nobody can say when that
+// will take effect. It returns how long the call has taken, in milliseconds.
+// When the issuer stops, or too many wait already, it returns at once with what
+// it has.
+func (w wait) await(receipts ...session.Receipt) (*waited, float64) {
+	var out *waited
+	if w.mode != waitCommit && statusOf(receipts...) == fiber.StatusOK {
+		out = w.confirm(receipts)
+	}
+	return out, millis(time.Since(w.start))
+}
+
+func (w wait) confirm(receipts []session.Receipt) *waited {
+	committed := time.Now()
+	limit := w.timeout
+	bound := enforcedAfter(w.issuer.config.Staleness)
+	switch {
+	case limit == 0 && w.mode == waitEnforced:
+		limit = bound
+	case limit == 0:
+		limit = defaultWait
+	}
+	ctx, cancel := context.WithTimeout(w.issuer.waits, limit)
+	defer cancel()
+	got := w.issuer.ask(ctx, w.limit, receipts)
+	out := &waited{Edges: edgesConfirmed{Expected: got.Expected, Confirmed: got.Confirmed}, Enforced: got.Everywhere}
+	if w.limit == fleet.MaxWaits {
+		out.Edges.Missing = got.Missing
+	}
+	if w.mode == waitEnforced && !out.Enforced && !got.Refused {
+		events.Sleep(ctx, bound-time.Since(committed))
+	}
+	out.Enforced = out.Enforced || time.Since(committed) >= bound
+	return out
+}
+
+// ask asks the edges about all that was revoked. Nothing revoked is known
+// everywhere.
+func (i *Issuer) ask(ctx context.Context, limit int, receipts []session.Receipt) fleet.Confirmation {
+	if len(receipts) == 0 {
+		return fleet.Confirmation{Everywhere: true, Missing: []string{}}
+	}
+	entries, seq := make([]fleet.Entry, 0, len(receipts)), uint64(0)
+	for _, r := range receipts {
+		entries, seq = append(entries, fleet.EntryOf(r.Held)), max(seq, r.Seq)
+	}
+	return i.fleet.Confirm(ctx, limit, seq, entries...)
+}
+
+// enforcedAfter is how long after a commit no edge accepts any more what was
+// revoked: the bound, and a hundredth for clocks that do not run alike.
+func enforcedAfter(staleness time.Duration) time.Duration { return staleness + staleness/100 }
