@@ -54,7 +54,7 @@ func startCluster(t *testing.T) *cluster {
 		more := [][]string{
 			nil,
 			{"CURFEW_RENEW=true", "CURFEW_RENEW_URL=" + c.issuers[1].url + "/v1/refresh"},
-			{"CURFEW_RENEW=true", "CURFEW_RENEW_HEADER=true", "CURFEW_UPSTREAM=" + c.upstream.URL},
+			{"CURFEW_RENEW=true", "CURFEW_RENEW_HEADER=true", "CURFEW_UPSTREAM=" + c.upstream.URL, "CURFEW_UPSTREAM_MAX_BODY=8388608"},
 		}[n]
 		c.edges = append(c.edges, c.edge(t, n, more...))
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/rand"
 	"log/slog"
+	"math"
 	"os"
 	"regexp"
 	"strings"
@@ -21,6 +22,11 @@ type Edge struct {
 	CheckModes   CheckModes `koanf:"check_modes" usage:"other modes for some paths: a YAML list of {path, methods, mode}"`
 	CacheEntries int        `koanf:"cache_entries" default:"1000000" usage:"revocations and verified tokens kept in memory, each"`
 	Upstream     string     `koanf:"upstream" usage:"URL of the API to pass good requests on to"`
+
+	UpstreamTimeout time.Duration `koanf:"upstream_timeout" default:"1m" usage:"how long the API may take to begin its answer"`
+	UpstreamStall   time.Duration `koanf:"upstream_stall" default:"1m" usage:"how long a client may neither send the next bytes of a body nor take those of an answer"`
+	UpstreamMaxBody int           `koanf:"upstream_max_body" default:"1073741824" usage:"bytes that a request body to the API may have"`
+	TrustedProxies  string        `koanf:"trusted_proxies" usage:"networks, separated by commas, whose X-Forwarded-* headers are passed on to the API"`
 	// IdentityHeaders begins the names of the headers that say whose a request is.
 	IdentityHeaders string        `koanf:"identity_headers" default:"X-Curfew-" usage:"how the names of the headers begin that carry the identity onwards"`
 	Leeway          time.Duration `koanf:"leeway" default:"5s" usage:"how far the clocks of issuer and edge may differ"`
@@ -70,6 +76,10 @@ func (c Edge) Validate() error {
 	if c.Upstream != "" {
 		p.plainLink("upstream", c.Upstream)
 	}
+	within(&p, "upstream_timeout", c.UpstreamTimeout, time.Second, 24*time.Hour)
+	within(&p, "upstream_stall", c.UpstreamStall, time.Second, time.Hour)
+	within(&p, "upstream_max_body", c.UpstreamMaxBody, 0, math.MaxInt)
+	p.networks("trusted_proxies", c.TrustedProxies)
 	if c.RenewURL != "" {
 		p.plainLink("renew_url", c.RenewURL)
 	}

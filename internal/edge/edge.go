@@ -33,6 +33,9 @@ type Edge struct {
 	drain   *front.Drain
 	renewer *renewer // nil without silent renewal
 	app     *fiber.App
+	// upstream is nil for an edge that only decides. Such an edge is Fiber
+	// alone; with an upstream it is Fiber behind net/http (docs/adr/0009).
+	upstream *upstream
 }
 
 // New makes an edge. It begins to follow at once, but does not wait for NATS,
@@ -74,7 +77,10 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 func (e *Edge) Run(ctx context.Context, ln net.Listener) error {
 	defer e.guard.Close() // only after the last request
 	e.log.Info("edge listening", "address", ln.Addr().String())
-	return front.Serve(ctx, e.app, ln, e.drain)
+	if e.upstream == nil {
+		return front.Serve(ctx, e.app, ln, e.drain)
+	}
+	return front.ServeHTTP(ctx, front.Bridge(e.app, e.drain), ln, e.drain)
 }
 
 // Ready returns nil once the edge has been fresh, until it drains.
@@ -82,7 +88,7 @@ func (e *Edge) Ready() error { return cmp.Or(e.drain.Ready(), e.guard.Ready()) }
 
 func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
 	app := front.NewApp(front.AppConfig{
-		Name: "curfew edge", Log: e.log, Registry: registry, BodyLimit: maxBody, Origins: e.origins, Drain: e.drain,
+		Name: "curfew edge", Log: e.log, Registry: registry, Origins: e.origins, Drain: e.drain,
 	})
 	front.Probes(app, e.Ready, registry)
 	app.Get("/statusz", e.statusz)
@@ -96,25 +102,39 @@ func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
 	if err != nil {
 		return nil, errors.New("upstream: malformed URL")
 	}
-	app.Use(newUpstream(target, names, e.check).handle)
+	trusted, err := front.ParseProxies(e.config.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	e.upstream = newUpstream(e.config, target, trusted)
+	e.upstream.check, e.upstream.live, e.upstream.origins, e.upstream.ending = e.check, e.guard.CheckLive, e.origins, e.drain.Begun()
+	app.Use(e.upstream.handle)
 	return app, nil
 }
 
-// check decides about a request and turns a refusal into a problem.
-func (e *Edge) check(c *fiber.Ctx) (id guard.Identity, err error) {
-	raw, err := front.Bearer(c)
-	if err == nil {
-		id, err = e.decide(c, raw)
-	}
-	return e.renewed(c, id, err)
+// An admission is a good token, and how it was found to be.
+type admission struct {
+	id   guard.Identity
+	raw  string // the token
+	mode guard.Mode
 }
 
-func (e *Edge) decide(c *fiber.Ctx, raw string) (guard.Identity, error) {
-	id, err := e.guard.CheckMode(c.UserContext(), raw, e.modes.of(c))
-	if err != nil {
-		return guard.Identity{}, problem(err)
+// check decides about a request and turns a refusal into a problem.
+func (e *Edge) check(c *fiber.Ctx) (a admission, err error) {
+	raw, err := front.Bearer(c)
+	if err == nil {
+		a, err = e.decide(c, raw)
 	}
-	return id, nil
+	return e.renewed(c, a, err)
+}
+
+func (e *Edge) decide(c *fiber.Ctx, raw string) (admission, error) {
+	mode := e.modes.of(c)
+	id, err := e.guard.CheckMode(c.UserContext(), raw, mode)
+	if err != nil {
+		return admission{}, problem(err)
+	}
+	return admission{id, raw, mode}, nil
 }
 
 func problem(err error) error {

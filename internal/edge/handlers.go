@@ -17,10 +17,11 @@ type whoamiResponse struct {
 }
 
 func (e *Edge) whoami(c *fiber.Ctx) error {
-	id, err := e.check(c)
+	a, err := e.check(c)
 	if err != nil {
 		return err
 	}
+	id := a.id
 	roles := id.Roles
 	if roles == nil {
 		roles = []string{}

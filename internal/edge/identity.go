@@ -32,9 +32,19 @@ func newNaming(prefix string) *naming {
 	}
 }
 
-// plainName is a name as the laxest reader sees it: without case, and with _
-// like -, as CGI and its descendants do.
-func plainName(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
+// plainName is a name as the laxest reader sees it: without case, and with a -
+// for all that is no letter or digit, as CGI and its descendants do.
+func plainName(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		}
+		return '-'
+	}, name)
+}
 
 // errUnspeakable: putting the identity into headers would make it another one.
 var errUnspeakable = errors.New("edge: the identity cannot stand in headers")

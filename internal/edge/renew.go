@@ -21,13 +21,13 @@ const headerDevice = "X-Curfew-Device"
 // the issuer gives a pair for the refresh cookie, and the answer hands it to
 // the browser. Only cookies are renewed. A client that sends its token in a
 // header holds its refresh token too, and asks the issuer itself.
-func (e *Edge) renewed(c *fiber.Ctx, id guard.Identity, err error) (guard.Identity, error) {
-	if e.renewer == nil || !e.due(id, err) || front.HasBearer(c) || e.crossOrigin(c) {
-		return id, err
+func (e *Edge) renewed(c *fiber.Ctx, a admission, err error) (admission, error) {
+	if e.renewer == nil || !e.due(a.id, err) || front.HasBearer(c) || e.crossOrigin(c) {
+		return a, err
 	}
 	refresh, malformed := front.RefreshToken(c)
 	if malformed != nil || refresh == "" {
-		return id, err
+		return a, err
 	}
 	pair, failure := e.renewer.renew(refresh, clientOf(c))
 	switch refusal, refused := errors.AsType[*front.Problem](failure); {
@@ -35,12 +35,12 @@ func (e *Edge) renewed(c *fiber.Ctx, id guard.Identity, err error) (guard.Identi
 		return e.goOn(c, pair)
 	case refused && (err != nil || refusal.Code != "refresh_invalid"):
 		front.ClearPair(c) // the session is over, and the issuer said why
-		return guard.Identity{}, refusal
+		return admission{}, refusal
 	case err == nil:
-		return id, nil // good for a while yet
+		return a, nil // good for a while yet
 	}
 	// Not 401: the page would send a user to the login who has a session.
-	return guard.Identity{}, front.Unavailable("the session cannot be renewed right now").Because(failure)
+	return admission{}, front.Unavailable("the session cannot be renewed right now").Because(failure)
 }
 
 // due: a token that was revoked is not renewed. Its session usually is over;
@@ -61,9 +61,9 @@ func (e *Edge) crossOrigin(c *fiber.Ctx) bool {
 
 // goOn decides by the new token, as by any other: a session that ended since
 // is refused here.
-func (e *Edge) goOn(c *fiber.Ctx, pair front.Pair) (guard.Identity, error) {
+func (e *Edge) goOn(c *fiber.Ctx, pair front.Pair) (admission, error) {
 	if err := front.SetPair(c, pair); err != nil {
-		return guard.Identity{}, err
+		return admission{}, err
 	}
 	if e.config.RenewHeader {
 		front.ShowToken(c, pair.Access)

@@ -227,7 +227,7 @@ func ask(t *testing.T, e *Edge, id guard.Identity, err error, header http.Header
 	t.Helper()
 	app := front.NewApp(front.AppConfig{Name: "test", Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
 	app.Get("/", func(c *fiber.Ctx) error {
-		_, err := e.renewed(c, id, err)
+		_, err := e.renewed(c, admission{id: id}, err)
 		return err
 	})
 	req := httptest.NewRequest(http.MethodGet, "/", http.NoBody)

@@ -10,100 +10,187 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/valyala/fasthttp/fasthttpadaptor"
 
 	"github.com/curfew-auth/curfew/guard"
+	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/front"
 )
 
-// maxBody bounds a request body, in bytes.
-const maxBody = 8 << 20
+const (
+	dialTimeout     = 5 * time.Second // connecting to the upstream, and once more for TLS
+	upstreamIdle    = 90 * time.Second
+	upstreamIdlers  = 256 // connections that are kept for later
+	copyBuffer      = 32 << 10
+	statusGone      = 499 // the client hung up: what nginx logs; nobody reads it
+	continueTimeout = time.Second
+)
 
-// An upstream passes good requests on.
+// An upstream passes good requests on: bodies as they come, both ways. A
+// request is decided about by the same Fiber handlers as any other; only then
+// net/http takes over, for fasthttp neither streams both ways nor notices a
+// client that hangs up (docs/adr/0009).
 type upstream struct {
-	target    *url.URL
-	transport http.RoundTripper
-	silent    *log.Logger
-	check     func(*fiber.Ctx) (guard.Identity, error)
-	names     *naming
+	target  *url.URL
+	check   func(*fiber.Ctx) (admission, error)
+	live    func(context.Context, string, guard.Mode) (context.Context, context.CancelFunc, error)
+	names   *naming
+	origins front.Origins
+	trusted front.Proxies
+
+	maxBody   int64         // bytes
+	stall     time.Duration // how long a client may make no progress
+	staleness time.Duration // B
+
+	proxy *httputil.ReverseProxy
+	// ending is closed when the edge is about to stop: what lasts ends then.
+	ending <-chan struct{}
 }
 
-func newUpstream(target *url.URL, names *naming, check func(*fiber.Ctx) (guard.Identity, error)) *upstream {
-	return &upstream{
-		target: target, check: check, names: names, silent: log.New(io.Discard, "", 0),
-		transport: &http.Transport{ // no proxy of the environment
-			DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   5 * time.Second,
-			ResponseHeaderTimeout: time.Minute,
-			IdleConnTimeout:       90 * time.Second,
-			MaxIdleConnsPerHost:   256,
-		},
+// newUpstream takes settings that have been validated.
+func newUpstream(cfg config.Edge, target *url.URL, trusted front.Proxies) *upstream {
+	u := &upstream{
+		target: target, names: newNaming(cfg.IdentityHeaders), trusted: trusted,
+		maxBody: int64(cfg.UpstreamMaxBody), stall: cfg.UpstreamStall, staleness: cfg.Staleness,
+	}
+	u.proxy = &httputil.ReverseProxy{
+		Transport:      newTransport(cfg.UpstreamTimeout),
+		Rewrite:        u.rewrite,
+		ModifyResponse: u.begin,
+		ErrorHandler:   func(_ http.ResponseWriter, r *http.Request, err error) { passageOf(r).failure = err },
+		ErrorLog:       log.New(io.Discard, "", 0),
+		BufferPool:     &buffers{},
+	}
+	return u
+}
+
+func newTransport(answer time.Duration) http.RoundTripper {
+	return &http.Transport{ // no proxy of the environment
+		DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		TLSHandshakeTimeout:   dialTimeout,
+		ResponseHeaderTimeout: answer,
+		ExpectContinueTimeout: continueTimeout,
+		IdleConnTimeout:       upstreamIdle,
+		MaxIdleConnsPerHost:   upstreamIdlers,
+		DisableCompression:    true, // the client's and the upstream's business
+		ForceAttemptHTTP2:     true,
 	}
 }
 
 func (u *upstream) handle(c *fiber.Ctx) error {
-	id, err := u.check(c)
+	x := front.ExchangeOf(c)
+	r := x.Request
+	if r.Method == http.MethodConnect || !strings.HasPrefix(r.URL.Path, "/") {
+		return front.MethodNotAllowed() // a tunnel, or OPTIONS *
+	}
+	// Browsers let any page open a WebSocket, and only tell who it is.
+	if r.Header.Get("Upgrade") != "" && front.HasPair(c) {
+		if err := u.origins.Check(c); err != nil {
+			return err
+		}
+	}
+	c.SetUserContext(r.Context())
+	a, err := u.check(c)
 	if err != nil {
 		return err
 	}
-	if err := speakable(&id); err != nil {
+	if err := speakable(&a.id); err != nil {
 		return front.Forbidden().Because(err)
 	}
-	var failure error
-	fasthttpadaptor.NewFastHTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		failure = u.pass(w, r, id)
-	})(c.Context())
-	if failure != nil {
-		c.Response().Reset()
-		return front.UpstreamUnavailable().Because(failure)
+	if r.ContentLength > u.maxBody {
+		return front.PayloadTooLarge()
 	}
+	return u.pass(c, x, &a)
+}
+
+// A passage is one request on its way.
+type passage struct {
+	c         *fiber.Ctx
+	exchange  *front.Exchange
+	admission *admission
+	client    *client
+	lasting   atomic.Bool // the answer has no end of its own
+	failure   error       // of the upstream, before its answer began
+}
+
+type passageKey struct{}
+
+func passageOf(r *http.Request) *passage { return r.Context().Value(passageKey{}).(*passage) }
+
+func (u *upstream) pass(c *fiber.Ctx, x *front.Exchange, a *admission) error {
+	p := &passage{c: c, exchange: x, admission: a}
+	ctx, end := context.WithCancelCause(context.WithValue(x.Request.Context(), passageKey{}, p))
+	defer end(nil)
+	p.client = &client{ResponseWriter: x.Writer, control: http.NewResponseController(x.Writer), ctx: ctx, stall: u.stall}
+	defer u.watch(ctx, end, p)()
+	r := x.Request.WithContext(ctx)
+	if r.ContentLength != 0 {
+		r.Body = &upload{http.MaxBytesReader(x.Writer, r.Body, u.maxBody), p.client}
+	}
+	aborted := serveProxy(u.proxy, p.client, r)
+	p.client.finish()
+	if aborted || p.failure != nil && x.Begun() {
+		x.Cut()
+		return nil
+	}
+	return p.outcome(ctx)
+}
+
+// serveProxy reports whether an answer broke off in the middle.
+func serveProxy(proxy http.Handler, w http.ResponseWriter, r *http.Request) (aborted bool) {
+	defer func() {
+		if reason := recover(); reason == http.ErrAbortHandler {
+			aborted = true
+		} else if reason != nil {
+			panic(reason)
+		}
+	}()
+	proxy.ServeHTTP(w, r)
+	return false
+}
+
+// outcome is what to answer when the upstream did not. The end of the request's
+// context alone says little: the server ends it when the client hangs up, but
+// also when a body cannot be read.
+func (p *passage) outcome(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	gone := errors.Is(cause, context.Canceled)
+	_, tooLarge := errors.AsType[*http.MaxBytesError](p.failure)
+	switch {
+	case p.failure == nil:
+		return nil
+	case cause != nil && !gone:
+		return problem(cause)
+	case tooLarge:
+		return front.PayloadTooLarge()
+	case p.client.stalled.Load():
+		return front.RequestTimeout()
+	case gone:
+		p.exchange.Cut()
+		return p.c.SendStatus(statusGone)
+	}
+	return front.UpstreamUnavailable().Because(errors.Join(errors.New("upstream did not answer"), p.failure))
+}
+
+// begin sees an answer before the client does.
+func (u *upstream) begin(res *http.Response) error {
+	p := passageOf(res.Request)
+	p.lasting.Store(hasNoEnd(res))
+	p.exchange.Begin(p.c, res.StatusCode, res.Header)
 	return nil
 }
 
-// pass sends one request to the upstream. It works on a copy with a context of
-// its own, because the transport may look at both after this has returned,
-// when the server has already put its buffers to another use.
-func (u *upstream) pass(w http.ResponseWriter, r *http.Request, id guard.Identity) (failure error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	proxy := httputil.ReverseProxy{
-		Transport: u.transport,
-		ErrorLog:  u.silent,
-		Rewrite: func(p *httputil.ProxyRequest) {
-			p.SetURL(u.target)
-			p.SetXForwarded() // in place of what the client claimed
-			u.names.forward(p.Out.Header, &id)
-			front.StripPair(p.Out.Header) // the API has no use for what is as good as a password
-		},
-		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
-			failure = errors.Join(errors.New("upstream did not answer"), err)
-		},
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) Get() []byte {
+	if buf, ok := b.pool.Get().(*[copyBuffer]byte); ok {
+		return buf[:]
 	}
-	proxy.ServeHTTP(w, detach(ctx, r))
-	return failure
+	return make([]byte, copyBuffer)
 }
 
-// detach copies a request out of the server's buffers.
-func detach(ctx context.Context, r *http.Request) *http.Request {
-	out := r.Clone(ctx)
-	out.Method, out.Host, out.RemoteAddr = strings.Clone(r.Method), strings.Clone(r.Host), strings.Clone(r.RemoteAddr)
-	out.RequestURI = strings.Clone(r.RequestURI)
-	if u, err := url.ParseRequestURI(out.RequestURI); err == nil {
-		out.URL = u
-	}
-	out.Header = make(http.Header, len(r.Header))
-	for name, values := range r.Header {
-		for _, v := range values {
-			out.Header.Add(strings.Clone(name), strings.Clone(v))
-		}
-	}
-	if r.Body != nil {
-		body, _ := io.ReadAll(io.LimitReader(r.Body, maxBody)) // it is in memory already
-		out.Body = io.NopCloser(strings.NewReader(string(body)))
-		out.ContentLength = int64(len(body))
-	}
-	return out
-}
+func (b *buffers) Put(buf []byte) { b.pool.Put((*[copyBuffer]byte)(buf)) }

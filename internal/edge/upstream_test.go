@@ -2,7 +2,9 @@ package edge
 
 import (
 	"bytes"
+	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,39 +13,79 @@ import (
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/curfew-auth/curfew/guard"
+	"github.com/curfew-auth/curfew/internal/config"
+	"github.com/curfew-auth/curfew/internal/front"
 )
+
+// A gate is a proxy under test, with everybody let in as alice.
+type gate struct {
+	*upstream
+	url, address string
+	stop         func() // stops the edge and waits for it
+	metrics      *prometheus.Registry
+}
 
 // serve puts a proxy in front of an upstream and returns its URL.
 func serve(t *testing.T, handler http.HandlerFunc) string {
 	t.Helper()
-	s := httptest.NewServer(handler)
-	t.Cleanup(s.Close)
-	return serveTarget(t, s.URL)
+	return serveWith(t, handler, nil).url
 }
 
-func serveTarget(t *testing.T, target string) string {
+func serveWith(t *testing.T, handler http.HandlerFunc, change func(*config.Edge)) *gate {
 	t.Helper()
-	u, err := url.Parse(target)
+	s := httptest.NewServer(handler)
+	t.Cleanup(s.Close)
+	return serveTarget(t, s.URL, change)
+}
+
+func serveTarget(t *testing.T, target string, change func(*config.Edge)) *gate {
+	t.Helper()
+	var cfg config.Edge
+	config.Defaults(&cfg)
+	if change != nil {
+		change(&cfg)
+	}
+	to, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := fiber.New(fiber.Config{DisableStartupMessage: true, BodyLimit: maxBody})
-	app.Use(newUpstream(u, newNaming("X-Curfew-"), func(*fiber.Ctx) (guard.Identity, error) {
-		return guard.Identity{UserID: "alice", Tenant: "default", Roles: []string{"a", "b"}}, nil
-	}).handle)
+	trusted, err := front.ParseProxies(cfg.TrustedProxies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{upstream: newUpstream(cfg, to, trusted), metrics: prometheus.NewRegistry()}
+	g.check = func(*fiber.Ctx) (admission, error) {
+		return admission{id: guard.Identity{UserID: "alice", Tenant: "default", Roles: []string{"a", "b"}}}, nil
+	}
+	g.live = func(ctx context.Context, _ string, _ guard.Mode) (context.Context, context.CancelFunc, error) {
+		return ctx, func() {}, nil
+	}
+	drain := front.NewDrain(0, finish)
+	g.ending = drain.Begun()
+	app := front.NewApp(front.AppConfig{Log: slog.New(slog.DiscardHandler), Registry: g.metrics, Drain: drain})
+	app.Get("/built-in", func(c *fiber.Ctx) error { return c.SendString("ours") })
+	app.Use(g.handle)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := make(chan error, 1)
-	go func() { served <- app.Listener(ln) }()
-	t.Cleanup(func() {
-		_ = app.Shutdown()
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan struct{})
+	go func() {
+		_ = front.ServeHTTP(ctx, front.Bridge(app, drain), ln, drain)
+		close(served)
+	}()
+	g.stop = func() {
+		cancel()
 		<-served
-	})
-	return "http://" + ln.Addr().String()
+	}
+	t.Cleanup(g.stop)
+	g.address = ln.Addr().String()
+	g.url = "http://" + g.address
+	return g
 }
 
 func send(t *testing.T, method, url string, header http.Header, body string) *http.Response {
@@ -68,6 +110,8 @@ func TestIdentityHeadersAreOurs(t *testing.T) {
 		"none":            {},
 		"forged":          {"X-Curfew-User": {"mallory"}, "X-Curfew-Roles": {"admin"}},
 		"underscores":     {"X_curfew_user": {"mallory"}, "X_CURFEW_ROLES": {"admin"}},
+		"dots":            {"X.Curfew.User": {"mallory"}, "X-Curfew.Roles": {"admin"}},
+		"others":          {"X!Curfew!User": {"mallory"}, "X~curfew-Roles": {"admin"}},
 		"lower case":      {"x-curfew-user": {"mallory"}},
 		"unknown one":     {"X-Curfew-Whatever": {"admin"}},
 		"twice":           {"X-Curfew-User": {"mallory", "eve"}},
@@ -130,7 +174,7 @@ func TestAnUpstreamThatFailsIsABadGateway(t *testing.T) {
 	gone := "http://" + ln.Addr().String()
 	ln.Close()
 	for name, base := range map[string]string{
-		"gone": serveTarget(t, gone),
+		"gone": serveTarget(t, gone, nil).url,
 		"hangs up": serve(t, func(http.ResponseWriter, *http.Request) {
 			panic(http.ErrAbortHandler)
 		}),

@@ -49,6 +49,12 @@ func (p Proxies) ClientIP(c *fiber.Ctx) string {
 	return p.client(peer.Unmap(), strings.Join(lines, ",")).String()
 }
 
+// Trust reports whether the peer with this address, host:port, is one of them.
+func (p Proxies) Trust(remote string) bool {
+	peer, err := netip.ParseAddrPort(remote)
+	return err == nil && p.trusts(peer.Addr().Unmap())
+}
+
 func (p Proxies) client(peer netip.Addr, forwarded string) netip.Addr {
 	for range maxHops {
 		if !p.trusts(peer) || forwarded == "" {

@@ -3,6 +3,7 @@ package front
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,24 +61,49 @@ func writePair(c *fiber.Ctx) {
 		return
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	setCookie(c, AccessCookie, p.Access, p.Lifetime)
-	setCookie(c, RefreshCookie, p.Refresh, p.Lifetime)
+	for _, cookie := range p.cookies() {
+		c.Response().Header.DelCookie(cookie.Name)
+		c.Response().Header.Add(fiber.HeaderSetCookie, cookie.String())
+	}
 	if access, shown := c.Locals(tokenKey{}).(string); shown {
 		c.Set(TokenHeader, access)
 	}
 }
 
-func setCookie(c *fiber.Ctx, name, value string, lifetime time.Duration) {
+// seal puts on the header of an answer that does not pass through c what every
+// answer carries: the request's id, and the pair if there is one.
+func seal(c *fiber.Ctx, h http.Header) {
+	h.Set(fiber.HeaderXRequestID, RequestID(c))
+	p, given := c.Locals(pairKey{}).(Pair)
+	if !given {
+		return
+	}
+	h.Set(fiber.HeaderCacheControl, "no-store")
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
+		name, _, _ := strings.Cut(line, "=")
+		return namesPair(name)
+	})
+	for _, cookie := range p.cookies() {
+		h.Add(fiber.HeaderSetCookie, cookie.String())
+	}
+	if access, shown := c.Locals(tokenKey{}).(string); shown {
+		h.Set(TokenHeader, access)
+	}
+}
+
+func (p Pair) cookies() [2]http.Cookie {
+	return [...]http.Cookie{pairCookie(AccessCookie, p.Access, p.Lifetime), pairCookie(RefreshCookie, p.Refresh, p.Lifetime)}
+}
+
+func pairCookie(name, value string, lifetime time.Duration) http.Cookie {
 	age := int(lifetime / time.Second)
 	if value == "" || age <= 0 {
 		value, age = "", -1 // Max-Age=0: delete it
 	}
-	cookie := http.Cookie{
+	return http.Cookie{
 		Name: name, Value: value, Path: "/", MaxAge: age,
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	}
-	c.Response().Header.DelCookie(name)
-	c.Response().Header.Add(fiber.HeaderSetCookie, cookie.String())
 }
 
 // RefreshToken returns a copy of the refresh cookie, or nothing if there is

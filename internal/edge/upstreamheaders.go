@@ -1,0 +1,49 @@
+package edge
+
+import (
+	"net/http"
+	"net/http/httputil"
+	"strings"
+
+	"github.com/curfew-auth/curfew/internal/front"
+)
+
+// rewrite makes the request that the upstream gets. Hop-by-hop headers are gone
+// already, so that none of ours can be taken for one.
+func (u *upstream) rewrite(p *httputil.ProxyRequest) {
+	of := passageOf(p.In)
+	p.SetURL(u.target)
+	u.forwarded(p)
+	u.names.forward(p.Out.Header, &of.admission.id)
+	front.StripPair(p.Out.Header) // the API has no use for what is as good as a password
+	p.Out.Header.Set("X-Request-Id", front.RequestID(of.c))
+}
+
+// forwarded says who asked for what. What the request says about that itself
+// counts only if a trusted proxy has sent it, and only in the usual spelling.
+func (u *upstream) forwarded(p *httputil.ProxyRequest) {
+	trusted := u.trusted.Trust(p.In.RemoteAddr)
+	for name := range p.Out.Header {
+		if isForwarded(name) && !(trusted && isCanonical(name)) {
+			delete(p.Out.Header, name)
+		}
+	}
+	if trusted {
+		p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"] // the peer is added to it
+	}
+	p.SetXForwarded()
+	for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Proto"} {
+		if given := p.In.Header[name]; trusted && len(given) == 1 {
+			p.Out.Header[name] = given
+		}
+	}
+}
+
+func isForwarded(name string) bool {
+	name = plainName(name)
+	return strings.HasPrefix(name, "x-forwarded-") || name == "x-forwarded" || name == "forwarded" || name == "x-real-ip"
+}
+
+func isCanonical(name string) bool {
+	return name == http.CanonicalHeaderKey(plainName(name))
+}
