@@ -2,20 +2,34 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 )
 
 // measureCheck measures guard.Check itself. The benchmarks are the packages'
 // own: they need the inside.
 func measureCheck(ctx context.Context, b *bench) error {
-	ours, err := goBench(ctx, "..", "./guard", "^BenchmarkCheck$", b.count)
+	dir, err := os.MkdirTemp("", "curfew-bench-")
 	if err != nil {
 		return err
 	}
-	peers, err := goBench(ctx, ".", ".", "^BenchmarkPeer$", b.count)
+	defer os.RemoveAll(dir)
+	guards, err := newGoBench(ctx, "..", "./guard", "^BenchmarkCheck$", filepath.Join(dir, "guard"))
 	if err != nil {
 		return err
 	}
+	verifiers, err := newGoBench(ctx, ".", ".", "^BenchmarkPeer$", filepath.Join(dir, "peer"))
+	if err != nil {
+		return err
+	}
+	for range b.count {
+		if err := errors.Join(guards.run(ctx), verifiers.run(ctx)); err != nil {
+			return err
+		}
+	}
+	ours, peers := guards.results(), verifiers.results()
 	// -cpu=1 leaves no suffix.
 	one, two := ours["BenchmarkCheck/warm/1M"], ours["BenchmarkCheck/warm/1M-2"]
 	b.add(row{"`Check`, warm, Ed25519, 1M live revocations", span(one.ns) + fmt.Sprintf(", %.0f allocs", one.allocs), "", "",

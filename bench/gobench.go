@@ -17,18 +17,32 @@ type result struct {
 	allocs float64
 }
 
-// goBench runs the Go benchmarks of a package, in the module at dir, and
-// returns the results by name, as BenchmarkCheck/1M-2.
-func goBench(ctx context.Context, dir, pkg, pattern string, count int) (map[string]result, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-run=^$", "-bench="+pattern, "-benchmem", "-cpu=1,2",
-		"-benchtime=300ms", "-timeout=30m", "-count="+strconv.Itoa(count), pkg)
-	cmd.Dir, cmd.Stderr = dir, os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("go test %s: %w\n%s", pkg, err, out)
-	}
-	return parseBench(out), nil
+// A goBench is a compiled test binary, and what its benchmarks have printed.
+type goBench struct {
+	binary, pattern string
+	out             bytes.Buffer
 }
+
+// newGoBench compiles the tests of a package, in the module at dir, to a file.
+func newGoBench(ctx context.Context, dir, pkg, pattern, file string) (*goBench, error) {
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", file, pkg)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("go test -c %s: %w\n%s", pkg, err, out)
+	}
+	return &goBench{binary: file, pattern: pattern}, nil
+}
+
+// run runs the benchmarks once, on one processor and on two.
+func (g *goBench) run(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, g.binary, "-test.run=^$", "-test.bench="+g.pattern, "-test.benchmem", "-test.cpu=1,2",
+		"-test.benchtime=300ms", "-test.timeout=10m")
+	cmd.Stdout, cmd.Stderr = &g.out, os.Stderr
+	return cmd.Run()
+}
+
+// results are medians, by name, as BenchmarkCheck/warm/1M-2.
+func (g *goBench) results() map[string]result { return parseBench(g.out.Bytes()) }
 
 func parseBench(out []byte) map[string]result {
 	ns, allocs := map[string][]float64{}, map[string][]float64{}

@@ -6,12 +6,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -36,13 +38,15 @@ type bench struct {
 	revocations int           // in the log for an edge's start
 	only        string
 
-	rows []row
+	command    string // that started the run
+	loadBefore string
+	rows       []row
 }
 
 func main() {
-	b := &bench{}
+	b := &bench{command: strings.Join(append([]string{"cd bench && go run ."}, os.Args[1:]...), " "), loadBefore: load()}
 	flag.IntVar(&b.count, "count", 5, "rounds, of which medians are taken")
-	flag.DurationVar(&b.load, "load", 2*time.Second, "one round of HTTP load")
+	flag.DurationVar(&b.load, "load", time.Second, "one round of HTTP load")
 	flag.IntVar(&b.revocations, "revocations", 1_000_000, "live revocations in the log that an edge starts with")
 	flag.StringVar(&b.only, "only", "", "the part to run: check, http, start or reach; all when empty")
 	write := flag.String("write", "", "Markdown `file` whose table is to be replaced")
@@ -92,13 +96,56 @@ func replace(file, table string) error {
 }
 
 func (b *bench) table(w io.Writer) {
-	fmt.Fprintf(w, "\n%s, %s, %d processors, load average at the end %s\n\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), load())
+	fmt.Fprintf(w, "\n`%s`, %s, %s, %s, load average before %s, after %s.\n\n", b.command, time.Now().UTC().Format(time.DateOnly),
+		runtime.Version(), machine(), b.loadBefore, load())
 	fmt.Fprintln(w, "| what | Curfew | peer | ratio | bar | |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|")
 	for _, r := range b.rows {
 		fmt.Fprintln(w, r)
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "\n%s\n\n", b.summary())
+}
+
+// summary says which bars were not met.
+func (b *bench) summary() string {
+	var bars int
+	var failed []string
+	for _, r := range b.rows {
+		if r.met != shown {
+			bars++
+		}
+		if r.met == missed {
+			failed = append(failed, fmt.Sprintf("%s (bar: %s; measured: %s, ratio %s)", r.what, r.bar, r.ours, cmp.Or(r.ratio, "none")))
+		}
+	}
+	if len(failed) == 0 {
+		return fmt.Sprintf("All %d bars were met.", bars)
+	}
+	return fmt.Sprintf("%d of %d bars were not met: %s.", len(failed), bars, strings.Join(failed, "; "))
+}
+
+// machine describes the processors and the memory.
+func machine() string {
+	cpu := field("/proc/cpuinfo", "model name")
+	kib, err := strconv.Atoi(strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB"))
+	if err != nil {
+		return fmt.Sprintf("%d processors (%s)", runtime.NumCPU(), runtime.GOARCH)
+	}
+	return fmt.Sprintf("%d processors (%s, %s), %d GB of memory", runtime.NumCPU(), cpu, runtime.GOARCH, kib>>20)
+}
+
+// field returns the first value of a name in a file of the form "name: value".
+func field(file, name string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
 }
 
 func load() string {

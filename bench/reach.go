@@ -19,6 +19,7 @@ import (
 const (
 	edges       = 100
 	revocations = 100 // for each round
+	warmUp      = 10  // more, that are not counted
 )
 
 // measureReach measures how long after a revocation was answered every one of
@@ -26,13 +27,17 @@ const (
 // that only note the delivery. Each has a connection of its own; all are in
 // this process, with the server.
 func measureReach(ctx context.Context, b *bench) error {
-	ours, err := ownWorld(ctx, b, reachGuards)
-	if err != nil {
-		return err
-	}
-	raw, err := ownWorld(ctx, b, reachConsumers)
-	if err != nil {
-		return err
+	var ours, raw []time.Duration
+	for range b.count {
+		o, err := ownWorld(ctx, reachGuards)
+		if err != nil {
+			return err
+		}
+		r, err := ownWorld(ctx, reachConsumers)
+		if err != nil {
+			return err
+		}
+		ours, raw = append(ours, o...), append(raw, r...)
 	}
 	for _, q := range []float64{0.5, 0.99} {
 		o, r := quantile(ours, q), quantile(raw, q)
@@ -48,7 +53,7 @@ func measureReach(ctx context.Context, b *bench) error {
 
 // ownWorld measures in a world of its own, so that neither listens while the
 // other is measured.
-func ownWorld(ctx context.Context, b *bench, measure func(context.Context, *world, int) ([]time.Duration, error)) ([]time.Duration, error) {
+func ownWorld(ctx context.Context, measure func(context.Context, *world, int) ([]time.Duration, error)) ([]time.Duration, error) {
 	w, err := newWorld(ctx)
 	if err != nil {
 		return nil, err
@@ -57,7 +62,8 @@ func ownWorld(ctx context.Context, b *bench, measure func(context.Context, *worl
 	if err := w.answer(ctx); err != nil {
 		return nil, err
 	}
-	return measure(ctx, w, b.count*revocations)
+	took, err := measure(ctx, w, warmUp+revocations)
+	return took[min(warmUp, len(took)):], err
 }
 
 func reachGuards(ctx context.Context, w *world, n int) (took []time.Duration, err error) {

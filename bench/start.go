@@ -144,7 +144,7 @@ func (w *world) startProcess(ctx context.Context, bin string, entries int) (took
 	ln.Close()
 	cmd := exec.CommandContext(ctx, bin)
 	cmd.Env = append(os.Environ(), "CURFEW_LISTEN="+address, "CURFEW_NATS_URL="+w.nats.ClientURL(), "CURFEW_REDIS_URL="+w.redis.URL(),
-		"CURFEW_ISSUER_URL="+issuer, "CURFEW_AUDIENCE="+audience, "CURFEW_JWKS_URL="+w.jwks, "CURFEW_LOG_LEVEL=error", "CURFEW_EDGE_ID=bench")
+		"CURFEW_ISSUER_URL="+issuer, "CURFEW_AUDIENCE="+audience, "CURFEW_JWKS_URL="+w.jwks, "CURFEW_LOG_LEVEL=error", "CURFEW_EDGE_ID=bench", "CURFEW_DRAIN_DELAY=0s")
 	cmd.Stderr = os.Stderr
 	start := time.Now()
 	if err := cmd.Start(); err != nil {

@@ -13,7 +13,7 @@ import (
 
 const (
 	followHeartbeat = time.Second      // two of silence: the follow ends
-	followBatch     = 2048             // messages asked for ahead
+	followBatch     = 8192             // messages asked for ahead
 	followExpires   = 30 * time.Second // then an unanswered pull is asked anew
 	followIdle      = 30 * time.Second // the server then drops an abandoned consumer
 )
