@@ -32,6 +32,7 @@ func TestCluster(t *testing.T) {
 		{"bad tokens", refuseBadTokens},
 		{"same answer", answerAlike},
 		{"edge restarted", restartEdge},
+		{"counters", countEach},
 		{"metrics", measure},
 		{"logs", readLogs},
 	} {

@@ -4,8 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/curfew-auth/curfew/internal/testenv"
 )
@@ -27,6 +31,7 @@ func measure(t *testing.T, c *cluster) {
 				t.Errorf("%s has a metric of another prefix: %s", s.Name(), line)
 			}
 		}
+		lintMetrics(t, s, text)
 		for _, name := range personal {
 			if strings.Contains(text, name) {
 				t.Errorf("the metrics of %s name %s", s.Name(), name)
@@ -40,6 +45,37 @@ func measure(t *testing.T, c *cluster) {
 		testenv.Must(t, counted(e, `curfew_decisions_total{result="revoked",source="local"}`, `curfew_state{state="fresh"} 1`))
 	}
 }
+
+// labels are all that a metric of ours may be divided by: each has a few fixed
+// values, but for the route patterns.
+var labels = []string{
+	"route", "method", "code", "result", "source", "state", "reason", "kind", "scope", "status", "version", "goversion", "le",
+}
+
+// lintMetrics checks names, units and help texts as Prometheus wants them, and
+// that no label is new.
+func lintMetrics(t *testing.T, s *service, text string) {
+	t.Helper()
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	testenv.Must(t, err)
+	for _, p := range problems {
+		t.Errorf("%s: %s: %s", s.Name(), p.Metric, p.Text)
+	}
+	for line := range strings.Lines(text) {
+		name, rest, _ := strings.Cut(line, "{")
+		if !strings.HasPrefix(name, "curfew_") {
+			continue
+		}
+		set, _, _ := strings.Cut(rest, "} ")
+		for _, pair := range labelForm.FindAllStringSubmatch(set, -1) {
+			if !slices.Contains(labels, pair[1]) {
+				t.Errorf("%s: %s has the label %s", s.Name(), name, pair[1])
+			}
+		}
+	}
+}
+
+var labelForm = regexp.MustCompile(`(\w+)="`)
 
 func counted(s *service, names ...string) error {
 	a, err := send(call{url: s.url + "/metrics"})

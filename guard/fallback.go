@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sony/gobreaker/v2"
 	"golang.org/x/sync/singleflight"
 
@@ -33,11 +34,17 @@ type fallback struct {
 	elapsed   cache.Elapsed
 	breaker   *gobreaker.CircuitBreaker[redisstore.Verdict]
 	flights   singleflight.Group
+	took      *prometheus.HistogramVec
 }
 
 func newFallback(lookup *redisstore.Lookup, staleness time.Duration, elapsed cache.Elapsed, log *slog.Logger) *fallback {
 	return &fallback{
 		lookup: lookup, staleness: staleness, elapsed: elapsed,
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "curfew_store_lookup_duration_seconds",
+			Help:    "Time that asking the store took, by whether it vouched for its answer, did not, or failed; requests that wait for the same question count once.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 11), // 0.1 ms to 102 ms
+		}, []string{"result"}),
 		breaker: gobreaker.NewCircuitBreaker[redisstore.Verdict](gobreaker.Settings{
 			Name:        "store",
 			Timeout:     breakerRest,
@@ -65,7 +72,7 @@ func (f *fallback) ask(ctx context.Context, q redisstore.Question) (redisstore.V
 	defer cancel()
 	flight := f.flights.DoChan(q.String(), func() (any, error) {
 		at := f.elapsed()
-		verdict, err := f.breaker.Execute(func() (redisstore.Verdict, error) {
+		verdict, err := f.execute(func() (redisstore.Verdict, error) {
 			own, cancel := context.WithTimeout(context.Background(), LookupTimeout)
 			defer cancel()
 			// The vouch must still be good when the answer is used.
@@ -84,6 +91,23 @@ func (f *fallback) ask(ctx context.Context, q redisstore.Question) (redisstore.V
 	}
 }
 
+// execute measures what the breaker lets through to the store.
+func (f *fallback) execute(ask func() (redisstore.Verdict, error)) (redisstore.Verdict, error) {
+	return f.breaker.Execute(func() (redisstore.Verdict, error) {
+		start := time.Now()
+		verdict, err := ask()
+		result := storeUnvouched
+		switch {
+		case err != nil:
+			result = "failed"
+		case verdict.Vouched:
+			result = storeVouched
+		}
+		f.took.WithLabelValues(result).Observe(time.Since(start).Seconds())
+		return verdict, err
+	})
+}
+
 // live asks whether the session exists now; without one, only what is revoked.
 // Nobody shares the answer: one who
 // joined a question that was under way could be told of the time before.
@@ -95,7 +119,7 @@ func (f *fallback) live(ctx context.Context, q redisstore.Question, issuer, sid 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), LookupTimeout)
 	defer cancel()
 	at := f.elapsed()
-	verdict, err := f.breaker.Execute(func() (redisstore.Verdict, error) {
+	verdict, err := f.execute(func() (redisstore.Verdict, error) {
 		if sid == "" {
 			return f.lookup.Lookup(ctx, q, f.staleness-LookupTimeout)
 		}

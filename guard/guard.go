@@ -48,7 +48,9 @@ type Guard struct {
 	rdb redis.UniversalClient
 
 	wasFresh   atomic.Bool
-	store      atomic.Value // string: the store's state at the last look
+	lag        atomic.Uint64                   // messages behind, at the last batch
+	whole      atomic.Pointer[events.Position] // up to which the copy was last known to be complete
+	store      atomic.Value                    // string: the store's state at the last look
 	complained atomic.Int64
 	load       load          // of the reporter
 	changed    chan struct{} // of capacity 1: has it report at once
@@ -129,7 +131,7 @@ func (g *Guard) openServers() (err error) {
 		Barrier:  events.NewBarrier(log, g.follower, events.RoleEdge, cfg.ID, cfg.Staleness/50),
 		Interval: cfg.Staleness / 4,
 		Elapsed:  g.copy.Now,
-		Renew:    g.copy.Renew,
+		Renew:    g.renew,
 		Poke:     events.Reconnects(g.nc),
 		Log:      cfg.Log,
 	}
@@ -162,6 +164,7 @@ func (g *Guard) closeStore() {
 // apply takes a batch of the log into the copy. This is where a revocation
 // takes effect on this node.
 func (g *Guard) apply(batch []events.Message) error {
+	g.lag.Store(batch[len(batch)-1].Pending)
 	for _, m := range batch {
 		switch m.Kind {
 		case events.KindRevocation:
@@ -189,6 +192,7 @@ func (g *Guard) applyRevocation(m events.Message) {
 		return
 	}
 	g.hold(r)
+	g.propagated(m, r)
 	g.wakeLive(r)
 }
 

@@ -150,6 +150,14 @@ func (c *Copy) Overflowed() (n uint64) {
 	return n
 }
 
+// Evictions is how many ids and cutoffs were ever evicted before they expired.
+func (c *Copy) Evictions() (n uint64) {
+	for _, set := range c.sets() {
+		n += set.evicted.Load()
+	}
+	return n
+}
+
 // Sweep drops what has expired, without allocating. Answers do not depend on
 // it, only memory does. The owner calls it every few seconds; a full
 // pass takes some milliseconds for a million ids, and lookups go on meanwhile.

@@ -23,6 +23,7 @@ type revoked struct {
 	cutoffs  bool // the ids stand for subjects of cutoffs
 	count    atomic.Int64
 	overflow *overflow
+	evicted  atomic.Uint64
 }
 
 func newRevoked(entries int, cutoffs bool) (*revoked, error) {

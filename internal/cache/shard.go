@@ -112,6 +112,7 @@ func (s *shard) evict(now time.Duration) {
 	slot := s.victim()
 	lo, hi, exp := s.table.Load().at(slot)
 	s.set.overflow.add(lo, hi, exp, now)
+	s.set.evicted.Add(1)
 	s.remove(slot)
 }
 

@@ -28,19 +28,20 @@ const (
 
 // A Committer revokes. Its zero value is not usable; see [NewCommitter].
 type Committer struct {
-	store  Store
-	log    events.Log
-	issuer string
-	ttl    time.Duration
-	slog   *slog.Logger
-	seen   atomic.Int64 // the highest stamp this issuer knows of
-	clock  atomic.Pointer[reading]
+	store   Store
+	log     events.Log
+	issuer  string
+	ttl     time.Duration
+	slog    *slog.Logger
+	seen    atomic.Int64 // the highest stamp this issuer knows of
+	clock   atomic.Pointer[reading]
+	metrics *metrics
 }
 
 // NewCommitter makes a committer for the tokens of one issuer, none of which
 // lives longer than accessTTL.
 func NewCommitter(store Store, log events.Log, issuer string, accessTTL time.Duration, logger *slog.Logger) *Committer {
-	return &Committer{store: store, log: log, issuer: issuer, ttl: accessTTL + Margin, slog: logger}
+	return &Committer{store: store, log: log, issuer: issuer, ttl: accessTTL + Margin, slog: logger, metrics: newMetrics()}
 }
 
 // Revoke is Commit for what is revoked by its id alone.
@@ -70,11 +71,12 @@ func (c *Committer) Commit(ctx context.Context, r events.Revocation) (session.Re
 	crash.Here("before-log")
 	seq, logErr := c.toLog(ctx, r)
 	crash.Here("before-settle")
-	if storeErr != nil && logErr != nil {
-		return session.Receipt{}, fmt.Errorf("%w: %w", session.ErrUnavailable, errors.Join(storeErr, logErr))
-	}
 	if storeErr == nil && logErr == nil {
 		storeErr = c.settle(ctx, r)
+	}
+	c.metrics.observe(r.Scope, statusOf(storeErr, logErr), start)
+	if storeErr != nil && logErr != nil {
+		return session.Receipt{}, fmt.Errorf("%w: %w", session.ErrUnavailable, errors.Join(storeErr, logErr))
 	}
 	receipt := session.Receipt{
 		RevocationID: r.ID, Scope: r.Scope, Subject: r.Subject, Held: r, Seq: seq,

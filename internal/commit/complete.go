@@ -2,6 +2,7 @@ package commit
 
 import (
 	"context"
+	"time"
 
 	"github.com/curfew-auth/curfew/internal/crash"
 	"github.com/curfew-auth/curfew/internal/events"
@@ -15,6 +16,7 @@ func (c *Committer) Complete(ctx context.Context, filed []events.Revocation) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logTimeout)
 	defer cancel()
 	for n, r := range filed {
+		start := time.Now()
 		c.Saw(r.Stamp)
 		crash.Here("complete-before-log")
 		_, err := c.toLog(ctx, r)
@@ -22,6 +24,7 @@ func (c *Committer) Complete(ctx context.Context, filed []events.Revocation) {
 		if err == nil {
 			err = c.settle(ctx, r)
 		}
+		c.metrics.observe(r.Scope, statusOf(nil, err), start)
 		if err != nil {
 			c.slog.Warn("revocations pending", "count", len(filed)-n, "revocation_id", r.ID, "error", err)
 			return

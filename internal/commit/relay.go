@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/curfew-auth/curfew/internal/crash"
@@ -22,6 +23,7 @@ type Relay struct {
 	log   events.Log
 	slog  *slog.Logger
 	seen  map[string]bool // what the outbox held at the last look
+	left  atomic.Int64    // how many that were
 }
 
 // Run relays until ctx ends.
@@ -51,6 +53,7 @@ func (r *Relay) once(ctx context.Context) error {
 	if err != nil && !errors.Is(err, events.ErrBadRevocation) { // what is readable came along
 		return err
 	}
+	r.left.Store(int64(len(left)))
 	before := r.seen
 	r.seen = make(map[string]bool, len(left))
 	for _, rev := range left {

@@ -18,6 +18,7 @@ type JetStream struct {
 	subjects Subjects
 	replicas int
 	stream   atomic.Pointer[jetstream.Stream]
+	last     atomic.Pointer[jetstream.StreamInfo]
 }
 
 // NewJetStream uses the stream of one region. Replicas counts only when
@@ -74,6 +75,7 @@ func (l *JetStream) State(ctx context.Context) (State, error) {
 	if err != nil {
 		return State{}, wrapJetStream("state", err)
 	}
+	l.last.Store(info)
 	state := State{Epoch: epochOf(info), LastSeq: info.State.LastSeq, Now: info.TimeStamp}
 	for _, n := range info.State.Subjects {
 		state.Revocations += n

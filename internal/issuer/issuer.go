@@ -86,7 +86,7 @@ func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
 	i.assemble()
-	i.watchFleet(registry)
+	i.watch(registry)
 	i.app = i.newApp(registry)
 	if cfg.AdminListen != "" {
 		i.adminApp = i.newAdminApp(registry)

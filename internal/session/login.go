@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// What authenticated the user of a new session.
+const (
+	byPassword = "password"
+	byAdmin    = "opened_by_admin"
+)
+
 // Credentials are what somebody signs in with.
 type Credentials struct {
 	Username, Password string
@@ -33,7 +39,7 @@ func (s *Service) Login(ctx context.Context, c Credentials) (Grant, error) {
 	return s.open(ctx, Session{
 		Tenant: user.Tenant, UserID: user.ID, Roles: user.Roles, Scope: user.Scope,
 		Device: c.Device, IP: c.IP, UserAgent: c.UserAgent,
-	}, "password")
+	}, byPassword)
 }
 
 // Open opens a session for a user whom somebody else has authenticated; of the
@@ -49,7 +55,7 @@ func (s *Service) Open(ctx context.Context, user User, from Credentials) (Grant,
 	return s.open(ctx, Session{
 		Tenant: user.Tenant, UserID: user.ID, Roles: user.Roles, Scope: user.Scope,
 		Device: from.Device, IP: from.IP, UserAgent: from.UserAgent,
-	}, "opened_by_admin")
+	}, byAdmin)
 }
 
 // authenticate refuses what no account can have without counting or hashing:

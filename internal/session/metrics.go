@@ -8,7 +8,9 @@ import (
 
 // Metrics count what becomes of logins and sessions.
 type Metrics struct {
+	logins     *prometheus.CounterVec
 	failures   *prometheus.CounterVec
+	refreshes  *prometheus.CounterVec
 	lockouts   prometheus.Counter
 	suspicious *prometheus.CounterVec
 	evicted    prometheus.Counter
@@ -18,6 +20,13 @@ type Metrics struct {
 // NewMetrics registers the metrics of the rules.
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
+		logins: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "curfew_logins_total", Help: "Sessions opened, by what authenticated the user: password or opened_by_admin.",
+		}, []string{"method"}),
+		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "curfew_refreshes_total",
+			Help: "Refreshes, by result: rotated, retried within the grace, reused, device_mismatch, invalid, ended, unavailable, other.",
+		}, []string{"result"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "curfew_login_failures_total",
 			Help: "Logins refused, by reason: credentials, locked, throttled, busy, unavailable, other.",
@@ -36,9 +45,15 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "curfew_refresh_unusual_total", Help: "Sessions refreshed more often than refresh_alarm_count, once per window of each.",
 		}),
 	}
-	r.MustRegister(m.failures, m.lockouts, m.suspicious, m.evicted, m.unusual)
+	r.MustRegister(m.logins, m.failures, m.refreshes, m.lockouts, m.suspicious, m.evicted, m.unusual)
 	for _, kind := range [...]string{EventReuse, EventDeviceMismatch} {
 		m.suspicious.WithLabelValues(kind)
+	}
+	for _, method := range [...]string{byPassword, byAdmin} {
+		m.logins.WithLabelValues(method)
+	}
+	for _, result := range [...]string{"rotated", "retried", "reused", "device_mismatch", "invalid", "ended", "unavailable", "other"} {
+		m.refreshes.WithLabelValues(result)
 	}
 	for _, reason := range [...]string{"credentials", "locked", "throttled", "busy", "unavailable", "other"} {
 		m.failures.WithLabelValues(reason) // so that a rate has a beginning
@@ -69,6 +84,30 @@ func reasonOf(err error) string {
 		return "throttled"
 	case errors.Is(err, ErrBusy):
 		return "busy"
+	case errors.Is(err, ErrUnavailable):
+		return "unavailable"
+	}
+	return "other"
+}
+
+func (m *Metrics) refreshed(retry bool, err error) {
+	m.refreshes.WithLabelValues(resultOf(retry, err)).Inc()
+}
+
+func resultOf(retry bool, err error) string {
+	switch {
+	case err == nil && retry:
+		return "retried"
+	case err == nil:
+		return "rotated"
+	case errors.Is(err, ErrRefreshReused):
+		return "reused"
+	case errors.Is(err, ErrWrongDevice):
+		return "device_mismatch"
+	case errors.Is(err, ErrRefreshInvalid):
+		return "invalid"
+	case errors.Is(err, ErrEnded):
+		return "ended"
 	case errors.Is(err, ErrUnavailable):
 		return "unavailable"
 	}

@@ -66,6 +66,7 @@ func (s *Service) open(ctx context.Context, of Session, why string) (Grant, erro
 	s.evicted(ctx, opened)
 	grant, err := s.grant(opened.Session, opened.Stamp, first, opened.RefreshExpiresAt)
 	if err == nil {
+		s.Metrics.logins.WithLabelValues(why).Inc()
 		s.noteAs(ctx, opened.Session.event(EventLogin, why, opened.Stamp.Now))
 	}
 	return grant, err

@@ -109,12 +109,19 @@ type Caller struct {
 // ErrRefreshInvalid, ErrWrongDevice, ErrScope, ErrEnded, ErrUnavailable, and
 // ErrRefreshReused, after which the session has ended everywhere.
 func (s *Service) Refresh(ctx context.Context, raw string, by Caller) (Grant, error) {
+	grant, retry, err := s.refresh(ctx, raw, by)
+	s.Metrics.refreshed(retry, err)
+	return grant, err
+}
+
+// refresh tells besides whether it was a retry.
+func (s *Service) refresh(ctx context.Context, raw string, by Caller) (_ Grant, retry bool, _ error) {
 	presented, err := parseRefresh(raw)
 	if err != nil {
-		return Grant{}, err
+		return Grant{}, false, err
 	}
 	if err := s.mayNarrow(ctx, presented, by.Scope); err != nil {
-		return Grant{}, err
+		return Grant{}, false, err
 	}
 	var salt [16]byte
 	rand.Read(salt[:]) // never fails
@@ -124,14 +131,15 @@ func (s *Service) Refresh(ctx context.Context, raw string, by Caller) (Grant, er
 		Grace: s.config.Grace, Idle: s.config.idle(), BindDevice: s.config.BindDevice, DeviceID: by.DeviceID,
 	})
 	if err != nil {
-		return Grant{}, s.refused(ctx, presented, by, err)
+		return Grant{}, false, s.refused(ctx, presented, by, err)
 	}
 	rotated.Session.Scope = cmp.Or(by.Scope, rotated.Session.Scope)
 	grant, err := s.grant(rotated.Session, rotated.Stamp, presented.successor(rotated.Salt), rotated.RefreshExpiresAt)
+	retry = rotated.Salt != salt
 	if err == nil {
-		s.refreshed(ctx, rotated, rotated.Salt != salt, by)
+		s.refreshed(ctx, rotated, retry, by)
 	}
-	return grant, err
+	return grant, retry, err
 }
 
 func (c Config) idle() time.Duration {

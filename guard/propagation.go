@@ -1,0 +1,25 @@
+package guard
+
+import (
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/events"
+)
+
+// renew notes as of when the copy is complete, and up to where.
+func (g *Guard) renew(asOf time.Duration) {
+	pos := g.follower.Position()
+	g.whole.Store(&pos)
+	g.copy.Renew(asOf)
+}
+
+// propagated observes how long a revocation took to get here: from its stamp,
+// by the store's clock, to now, by this node's. What is read again or caught up
+// on says nothing of that, nor what was put back into a new log.
+func (g *Guard) propagated(m events.Message, r events.Revocation) {
+	if at := g.whole.Load(); at == nil || at.Epoch != m.Epoch || m.Seq <= at.Seq || r.Stamp <= 0 {
+		return
+	}
+	took := time.Since(time.UnixMilli(r.Stamp))
+	g.metrics.propagation.Observe(max(0, took).Seconds()) // clocks may differ
+}
