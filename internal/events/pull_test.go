@@ -36,7 +36,7 @@ func TestFollowPullsAgain(t *testing.T) {
 	for i := range n {
 		msg := nats.NewMsg(log.subjects.Beat())
 		msg.Data = fmt.Append(nil, i)
-		if _, err := log.js.PublishMsgAsync(msg); err != nil {
+		if _, err := log.js.PublishMsgAsync(msg, jetstream.WithStallWait(20*time.Second)); err != nil {
 			t.Fatal(err)
 		}
 	}
