@@ -44,6 +44,7 @@ type cluster struct {
 func startCluster(t *testing.T) *cluster {
 	t.Helper()
 	c := &cluster{setup: newSetup(t), upstream: newUpstream(t)}
+	c.providers = []*provider{newProvider(t), newProvider(t)}
 	c.nats = testenv.NATSProcess(t, backend.NATSOptions{Dir: filepath.Join(c.dir, "nats")})
 	c.redis = testenv.Redis(t, backend.RedisOptions{Dir: filepath.Join(c.dir, "redis"), AppendOnly: true, Password: c.redisPassword})
 	c.natsURL, c.redisURL = c.nats.URL(), c.redis.URL()
@@ -104,6 +105,7 @@ type setup struct {
 	admin, redisPassword string
 	passwords            map[string]string // by username
 	secrets              *secrets
+	providers            []*provider // whom issuers and edges trust
 }
 
 func newSetup(t *testing.T) *setup {

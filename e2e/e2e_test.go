@@ -25,6 +25,7 @@ func TestCluster(t *testing.T) {
 		{"own sessions", endOwnSessions},
 		{"admin", revokeAsAdmin},
 		{"refresh", rotate},
+		{"other issuers", trustOthers},
 		{"upstream", proxy},
 		{"upstream strips identity", stripIdentity},
 		{"documents", publishDocuments},

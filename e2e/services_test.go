@@ -19,7 +19,7 @@ func (s *setup) issuerURL() string { return "http://" + port.Loopback(s.ports[0]
 func (s *setup) common() []string {
 	return []string{
 		"CURFEW_NATS_URL=" + s.natsURL, "CURFEW_REDIS_URL=" + s.redisURL, "CURFEW_ISSUER_URL=" + s.issuerURL(),
-		"CURFEW_STALENESS=" + staleness.String(), "CURFEW_LOG_LEVEL=debug", "CURFEW_DRAIN_DELAY=0s",
+		"CURFEW_STALENESS=" + staleness.String(), "CURFEW_LOG_LEVEL=debug", "CURFEW_TRUSTED_ISSUERS=" + trustedIssuers(s.providers), "CURFEW_DRAIN_DELAY=0s",
 	}
 }
 

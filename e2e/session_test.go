@@ -25,6 +25,7 @@ type grant struct {
 }
 
 type whoami struct {
+	Issuer    string    `json:"issuer"`
 	UserID    string    `json:"user_id"`
 	SessionID string    `json:"session_id"`
 	Tenant    string    `json:"tenant"`

@@ -79,7 +79,7 @@ func checkIdentity(t *testing.T, r *http.Request, g grant) {
 	t.Helper()
 	want := map[string]string{
 		"X-Curfew-User": "id-carol", "X-Curfew-Session": g.SessionID, "X-Curfew-Tenant": "acme",
-		"X-Curfew-Roles": "user,carol-role", "X-Curfew-Scope": "",
+		"X-Curfew-Roles": "user,carol-role", "X-Curfew-Scope": "", "X-Curfew-Issuer": claim(t, g.AccessToken, "iss").(string),
 	}
 	for name, value := range want {
 		if got := r.Header.Values(name); len(got) != 1 || got[0] != value {

@@ -86,10 +86,10 @@ func goodPasses(t *testing.T, d *door) {
 // ours says what is wrong with the identity headers that an app got: all are
 // alice's, none comes twice, and none is there in another spelling.
 func ours(h http.Header) error {
-	if h.Get("X-Curfew-Session") == "" {
-		return errors.New("no X-Curfew-Session")
+	if h.Get("X-Curfew-Session") == "" || h.Get("X-Curfew-Issuer") == "" {
+		return errors.New("no X-Curfew-Session or no X-Curfew-Issuer")
 	}
-	want := map[string]string{"X-Curfew-User": "u-1", "X-Curfew-Tenant": "default", "X-Curfew-Roles": "user", "X-Curfew-Scope": "", "X-Curfew-Session": h.Get("X-Curfew-Session")}
+	want := map[string]string{"X-Curfew-User": "u-1", "X-Curfew-Tenant": "default", "X-Curfew-Roles": "user", "X-Curfew-Scope": "", "X-Curfew-Session": h.Get("X-Curfew-Session"), "X-Curfew-Issuer": h.Get("X-Curfew-Issuer")}
 	for name, value := range want {
 		if got := h.Values(name); strings.Join(got, "|") != value {
 			return fmt.Errorf("%s is %q, want %q", name, got, value)

@@ -18,6 +18,7 @@ func smuggledHeaders(t *testing.T, d *door) {
 		{"X_Curfew_User: root"}, {"x_curfew-user: root"}, {"X-Curfew_User: root"}, {"x_CURFEW_uSER: root"},
 		{"X.Curfew.User: root"}, {"X-Curfew.User: root"}, {"X!Curfew!User: root"}, {"X~Curfew-User: root"},
 		{"X-Curfew-Roles: admin"}, {"X_Curfew_Roles: admin"}, {"X-Curfew-Scope: all"}, {"X_Curfew_Scope: all"},
+		{"X-Curfew-Issuer: https://evil.example"}, {"X_Curfew_Issuer: https://evil.example"},
 		{"X-Curfew-Tenant: other", "X_Curfew_Session: other"},
 		{"Connection: X-Curfew-User, X-Curfew-Scope"},
 		{"Connection: x-curfew-roles", "Connection: X-Curfew-Tenant, X-Curfew-Session"},

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -89,6 +90,31 @@ func TestBadTrustedIssuers(t *testing.T) {
 		err := run(t, &got, nil, []string{"CURFEW_TRUSTED_ISSUERS=" + text})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "u:p@") {
 			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// What the documentation shows can be used as it stands.
+func TestDocumentedTrustedIssuers(t *testing.T) {
+	for _, page := range []string{"foreign-tokens.md", "configuration.md"} {
+		text, err := os.ReadFile("../../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for _, block := range strings.Split(string(text), "```yaml\n")[1:] {
+			block, _, _ = strings.Cut(block, "```")
+			if !strings.HasPrefix(block, "trusted_issuers:") {
+				continue
+			}
+			found++
+			var got config.Edge
+			if err := run(t, &got, []string{"--config", write(t, "c.yaml", block)}, nil); err != nil || len(got.TrustedIssuers) != 1 {
+				t.Errorf("%s: %v in\n%s", page, err, block)
+			}
+		}
+		if found == 0 {
+			t.Errorf("%s shows none", page)
 		}
 	}
 }

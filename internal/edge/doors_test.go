@@ -212,7 +212,7 @@ func BenchmarkDoor(b *testing.B) {
 	bare := fiber.New(fiber.Config{DisableStartupMessage: true})
 	bare.Get("/authz/forward", func(c *fiber.Ctx) error {
 		for _, name := range []string{"Cache-Control", "X-Content-Type-Options", "X-Curfew-User", "X-Curfew-Session",
-			"X-Curfew-Tenant", "X-Curfew-Roles", "X-Curfew-Scope", "X-Request-Id"} {
+			"X-Curfew-Tenant", "X-Curfew-Roles", "X-Curfew-Scope", "X-Curfew-Issuer", "X-Request-Id"} {
 			c.Set(name, "0123456789")
 		}
 		return nil

@@ -50,6 +50,7 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 	if cfg.HS256Secret != "" {
 		log.Warn("hs256_secret: whoever reads it here can sign tokens for anybody; docs/keys.md says what to use instead")
 	}
+	warnOfPlainKeys(cfg.TrustedIssuers, log)
 	if cfg.Renew {
 		e.renewer = newRenewer(cfg.RenewURL, registry, log)
 	}
@@ -59,8 +60,8 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 		NATSURL: cfg.NATSURL, NATSCreds: cfg.NATSCreds, RedisURL: cfg.RedisURL,
 		Issuer: cfg.IssuerURL, Audience: cfg.Audience, JWKSURL: cfg.JWKSURL,
 		Staleness: cfg.Staleness, Leeway: cfg.Leeway, CacheEntries: cfg.CacheEntries,
-		HS256Secret: cfg.HS256Secret,
-		FailOpen:    cfg.FailMode == "allow", Mode: e.modes.strictest,
+		HS256Secret: cfg.HS256Secret, TrustedIssuers: trusted(cfg.TrustedIssuers),
+		FailOpen: cfg.FailMode == "allow", Mode: e.modes.strictest,
 		Log: log, Registerer: registry,
 	})
 	if err != nil {

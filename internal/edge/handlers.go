@@ -7,6 +7,7 @@ import (
 )
 
 type whoamiResponse struct {
+	Issuer    string    `json:"issuer"`
 	UserID    string    `json:"user_id"`
 	SessionID string    `json:"session_id"`
 	Tenant    string    `json:"tenant"`
@@ -27,7 +28,7 @@ func (e *Edge) whoami(c *fiber.Ctx) error {
 		roles = []string{}
 	}
 	return c.JSON(whoamiResponse{
-		UserID: id.UserID, SessionID: id.SessionID, Tenant: id.Tenant, Roles: roles,
+		Issuer: id.Issuer, UserID: id.UserID, SessionID: id.SessionID, Tenant: id.Tenant, Roles: roles,
 		TokenID: id.TokenID, ExpiresAt: id.ExpiresAt.UTC(), Edge: e.config.EdgeID,
 	})
 }

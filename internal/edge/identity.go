@@ -11,7 +11,7 @@ import (
 )
 
 // A naming is what the headers are called that carry an identity to whoever
-// stands behind the edge. All five are always set, empty when there is nothing
+// stands behind the edge. All six are always set, empty when there is nothing
 // to say, so that a client's own can never be taken for ours.
 type naming struct {
 	reserved string // prefix of them all, in the form in which names are compared
@@ -20,6 +20,7 @@ type naming struct {
 	tenant   []byte
 	roles    []byte // separated by commas
 	scope    []byte // separated by blanks
+	issuer   []byte // without which the others tell nobody apart
 	code     []byte // of a refusal, why
 }
 
@@ -28,7 +29,7 @@ func newNaming(prefix string) *naming {
 	return &naming{
 		reserved: plainName(prefix),
 		user:     name("User"), session: name("Session"), tenant: name("Tenant"),
-		roles: name("Roles"), scope: name("Scope"), code: name("Code"),
+		roles: name("Roles"), scope: name("Scope"), issuer: name("Issuer"), code: name("Code"),
 	}
 }
 
@@ -53,7 +54,7 @@ var errUnspeakable = errors.New("edge: the identity cannot stand in headers")
 // headers might understand something else: a role with a comma would be two, a
 // line break would begin another header, blanks at either end get lost.
 func speakable(id *guard.Identity) error {
-	for _, value := range [...]string{id.UserID, id.SessionID, id.Tenant, id.Scope} {
+	for _, value := range [...]string{id.UserID, id.SessionID, id.Tenant, id.Scope, id.Issuer} {
 		if !isFieldValue(value) {
 			return errUnspeakable
 		}
@@ -84,6 +85,7 @@ func (n *naming) answer(h *fasthttp.ResponseHeader, id *guard.Identity) {
 	h.SetCanonical(n.session, append(buf[:0], id.SessionID...))
 	h.SetCanonical(n.tenant, append(buf[:0], id.Tenant...))
 	h.SetCanonical(n.scope, append(buf[:0], id.Scope...))
+	h.SetCanonical(n.issuer, append(buf[:0], id.Issuer...))
 	roles := buf[:0]
 	for i, role := range id.Roles {
 		if i > 0 {
@@ -108,4 +110,5 @@ func (n *naming) forward(h http.Header, id *guard.Identity) {
 	h.Set(string(n.tenant), id.Tenant)
 	h.Set(string(n.roles), strings.Join(id.Roles, ","))
 	h.Set(string(n.scope), id.Scope)
+	h.Set(string(n.issuer), id.Issuer)
 }

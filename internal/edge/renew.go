@@ -43,11 +43,12 @@ func (e *Edge) renewed(c *fiber.Ctx, a admission, err error) (admission, error) 
 	return admission{}, front.Unavailable("the session cannot be renewed right now").Because(failure)
 }
 
-// due: a token that was revoked is not renewed. Its session usually is over;
+// due: a token of another issuer is not renewed while it is good, and one that
+// was revoked never. Its session usually is over;
 // if it is not, the client can ask the issuer itself.
 func (e *Edge) due(id guard.Identity, err error) bool {
 	if err == nil {
-		return time.Until(id.ExpiresAt) <= e.config.RenewBefore
+		return id.Issuer == e.config.IssuerURL && time.Until(id.ExpiresAt) <= e.config.RenewBefore
 	}
 	p, ok := errors.AsType[*front.Problem](err)
 	return ok && (p.Code == "token_missing" || p.Code == "token_expired" || p.Code == "token_invalid" || p.Code == "token_refresh_required")

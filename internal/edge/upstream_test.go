@@ -125,7 +125,7 @@ func TestIdentityHeadersAreOurs(t *testing.T) {
 			send(t, http.MethodGet, base+"/", header, "")
 			want := map[string]string{
 				"X-Curfew-User": "alice", "X-Curfew-Session": "", "X-Curfew-Tenant": "default",
-				"X-Curfew-Roles": "a,b", "X-Curfew-Scope": "", "X-Forwarded-For": "127.0.0.1",
+				"X-Curfew-Roles": "a,b", "X-Curfew-Scope": "", "X-Curfew-Issuer": "", "X-Forwarded-For": "127.0.0.1",
 			}
 			seen := <-got
 			for name, value := range want {

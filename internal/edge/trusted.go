@@ -1,0 +1,40 @@
+package edge
+
+import (
+	"cmp"
+	"log/slog"
+	"net/netip"
+	"net/url"
+
+	"github.com/curfew-auth/curfew/guard"
+	"github.com/curfew-auth/curfew/internal/config"
+)
+
+// trusted tells the guard of other issuers.
+func trusted(list config.TrustedIssuers) (out []guard.TrustedIssuer) {
+	for _, t := range list {
+		out = append(out, guard.TrustedIssuer{
+			Issuer: t.Issuer, Audience: t.Audience, MaxLifetime: t.MaxLifetime,
+			JWKSURL: t.JWKSURL, Algorithms: t.Algorithms, Types: t.HeaderTypes(),
+			Claims: guard.Claims{
+				User: t.Claims.User, Session: t.Claims.Session, Tenant: t.Claims.Tenant, Roles: t.Claims.Roles, Scope: t.Claims.Scope,
+			},
+			DefaultTenant: t.DefaultTenant, ClockSkew: t.ClockSkew, IATOptional: t.IATOptional,
+		})
+	}
+	return out
+}
+
+// warnOfPlainKeys: whoever can change what comes over http can put keys of
+// their own there, and sign for anybody.
+func warnOfPlainKeys(list config.TrustedIssuers, log *slog.Logger) {
+	for _, t := range list {
+		u, err := url.Parse(cmp.Or(t.JWKSURL, t.Issuer))
+		if err != nil || u.Scheme != "http" {
+			continue
+		}
+		if addr, err := netip.ParseAddr(u.Hostname()); u.Hostname() != "localhost" && (err != nil || !addr.IsLoopback()) {
+			log.Warn("trusted_issuers: keys come over http: whoever is on the way can replace them", "issuer", t.Issuer)
+		}
+	}
+}
