@@ -56,6 +56,7 @@ func (i *Issuer) adminRoutes(app *fiber.App) {
 	admin.Get("/users/:id/sessions", i.may(config.RoleRead), i.userSessions)
 	admin.Post("/sessions", i.may(config.RoleSessions), i.openSession)
 	admin.Post("/unlocks", i.may(config.RoleRevoke), i.unlock)
+	admin.Get("/revocations", i.may(config.RoleRead), i.listRevocations)
 	admin.Get("/edges", i.may(config.RoleRead), i.everywhere, i.listEdges)
 	admin.Get("/events", i.may(config.RoleRead), i.followEvents)
 	admin.Get("/audit", i.may(config.RoleRead), i.searchTrail)

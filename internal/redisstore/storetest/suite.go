@@ -23,7 +23,7 @@ const (
 func Run(t *testing.T, open func(t *testing.T) redis.UniversalClient) {
 	for _, group := range [][]test{
 		sessionTests(), limitTests(), refreshTests(), revocationTests(), logTests(), vouchTests(), attemptTests(), liveTests(), cutoffTests(),
-		refreshesTests(),
+		refreshesTests(), newestTests(),
 	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) { c.run(t, newRoom(t, open(t))) })
