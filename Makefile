@@ -15,6 +15,7 @@ test: ## Set up and run every test, under the race detector
 	@scripts/ensure-redis
 	@scripts/ensure-cc
 	@scripts/ensure-chromium
+	@scripts/ensure-promtool
 	@scripts/ensure-proxies
 	$(GO) vet ./...
 	CGO_ENABLED=1 $(GO) test -race -timeout 25m ./...

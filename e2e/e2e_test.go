@@ -35,6 +35,7 @@ func TestCluster(t *testing.T) {
 		{"edge restarted", restartEdge},
 		{"counters", countEach},
 		{"metrics", measure},
+		{"alerts and dashboard", monitor},
 		{"logs", readLogs},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, c) })

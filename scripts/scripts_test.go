@@ -193,3 +193,39 @@ func TestPackagesStartNoServices(t *testing.T) {
 		t.Errorf("the administrator's policy is gone: %v %q", err, m.calls())
 	}
 }
+
+func TestEnsurePromtool(t *testing.T) {
+	m := newMachine(t)
+	if out, err := m.run("ensure-promtool"); err == nil || !strings.Contains(out, "apt-get install prometheus") {
+		t.Errorf("without one: %v %s", err, out)
+	}
+	m.installer("dnf", "prometheus", "promtool", "echo promtool")
+	if out, err := m.run("ensure-promtool"); err != nil || !strings.Contains(m.calls(), "dnf install") {
+		t.Errorf("with one in the packages: %v %s", err, out)
+	}
+	if out, err := m.run("ensure-promtool"); err != nil || out != "" {
+		t.Errorf("with one there: %v %s", err, out)
+	}
+}
+
+// On Debian nothing is installed: promtool is taken out of the package.
+func TestEnsurePromtoolUnpacks(t *testing.T) {
+	m := newMachine(t)
+	for _, tool := range []string{"mkdir", "mv", "rm"} {
+		real, err := exec.LookPath(tool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(real, filepath.Join(m.path, tool)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.tool("apt-get", `echo "apt-get $*" >> "`+m.path+`/calls"; : > prometheus_1_amd64.deb`)
+	m.tool("dpkg-deb", "exit 0")
+	m.tool("tar", `printf '#!/bin/sh\necho promtool\n'`)
+	for round, want := range []string{"apt-get download prometheus\n", "apt-get download prometheus\n"} {
+		if out, err := m.run("ensure-promtool"); err != nil || m.calls() != want {
+			t.Errorf("round %d: %v %s, calls %q", round, err, out, m.calls())
+		}
+	}
+}
