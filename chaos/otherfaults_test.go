@@ -67,7 +67,7 @@ func shiftClocks(ctx context.Context, r *run) error {
 		r.issuers[0]: 7 * time.Minute, r.issuers[1]: -7 * time.Minute,
 		r.edges[0]: 3 * time.Minute, r.edges[1]: -4 * time.Minute,
 	} {
-		if err := n.replace(func(s *proc.Spec) { r.shifted.apply(s, off) }); err != nil {
+		if err := n.replace(func(s *proc.Spec) { r.shifted.Apply(s, off) }); err != nil {
 			return err
 		}
 	}

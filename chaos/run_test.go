@@ -17,14 +17,14 @@ type run struct {
 	*cluster
 	*workload
 	watch   *watch
-	lasting time.Duration // of each fault
-	flood   int           // revocations of a flood
-	strict  bool          // also check what is promised about availability
-	shifted *shifted      // binaries with wrong clocks
-	queued  *queued       // at an edge that is stopped
-	evicted []uint64      // ids by each edge, in the flood
-	lost    int           // revocations that a failover lost
-	found   int           // violations so far
+	lasting time.Duration    // of each fault
+	flood   int              // revocations of a flood
+	strict  bool             // also check what is promised about availability
+	shifted *testenv.Shifted // binaries with wrong clocks
+	queued  *queued          // at an edge that is stopped
+	evicted []uint64         // ids by each edge, in the flood
+	lost    int              // revocations that a failover lost
+	found   int              // violations so far
 	results []result
 	lame    bool // the cluster did not recover: what came later would prove nothing
 }
@@ -40,7 +40,7 @@ type result struct {
 func newRun(t testing.TB, lasting time.Duration) *run {
 	c := startCluster(t)
 	r := &run{cluster: c, lasting: lasting}
-	r.shifted = buildShifted(t)
+	r.shifted = testenv.BuildShifted(t)
 	r.workload = startWorkload(t, c)
 	r.watch = startWatch(t, r)
 	ctx, cancel := context.WithTimeout(t.Context(), startLimit)

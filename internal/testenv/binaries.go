@@ -42,15 +42,27 @@ func BuildBinaries(t testing.TB, race bool) Bin {
 	}
 	from, err := build()
 	Must(t, err)
+	to := take(t, from, "issuer", "edge", "curfew")
+	return Bin{Issuer: filepath.Join(to, "issuer"), Edge: filepath.Join(to, "edge"), Curfew: filepath.Join(to, "curfew")}
+}
+
+// take gives the test files of its own, in a directory that is returned.
+func take(t testing.TB, from string, names ...string) string {
+	t.Helper()
 	to := t.TempDir()
 	unlock, err := backend.Lock(from)
 	Must(t, err)
 	defer unlock()
-	take := func(name string) string {
+	for _, name := range names {
 		Must(t, link(filepath.Join(from, name), filepath.Join(to, name)))
-		return filepath.Join(to, name)
 	}
-	return Bin{Issuer: take("issuer"), Edge: take("edge"), Curfew: take("curfew")}
+	return to
+}
+
+// cacheDir is where the binaries of one checkout are: another has others.
+func cacheDir(root, name string) (string, error) {
+	checkout := sha256.Sum256([]byte(root))
+	return backend.CacheDir(fmt.Sprintf("%s-%x", name, checkout[:4]))
 }
 
 // buildCommands builds into a directory that outlives the run, so that go
@@ -64,8 +76,7 @@ func buildCommands(race bool) (string, error) {
 	if race {
 		name, args = "bin-race", append(args, "-race")
 	}
-	checkout := sha256.Sum256([]byte(root)) // another checkout has other binaries
-	dir, err := backend.CacheDir(fmt.Sprintf("%s-%x", name, checkout[:4]))
+	dir, err := cacheDir(root, name)
 	if err != nil {
 		return "", err
 	}
