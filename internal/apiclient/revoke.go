@@ -35,6 +35,7 @@ type Revocation struct {
 	User   string `json:"user,omitempty"`
 	Mode   string `json:"mode,omitempty"`
 	Reason string `json:"reason,omitempty"`
+	Issuer string `json:"issuer,omitempty"` // of the tokens, if that is another
 	DryRun bool   `json:"dry_run,omitempty"`
 }
 
@@ -47,7 +48,18 @@ type Receipt struct {
 	Seq          uint64  `json:"seq"`
 	ElapsedMS    float64 `json:"elapsed_ms"`
 
+	// Edges and Enforced are there if it was waited for them.
+	Edges    *Confirmation `json:"edges,omitempty"`
+	Enforced bool          `json:"enforced,omitempty"` // no edge can accept any more
+
 	Receipts []Receipt `json:"receipts,omitempty"` // of a device: one for each session
+}
+
+// A Confirmation is how many edges have a revocation.
+type Confirmation struct {
+	Expected  int      `json:"expected"`
+	Confirmed int      `json:"confirmed"`
+	Missing   []string `json:"missing"` // ids of the others, for admins
 }
 
 // Committed reports whether log and store both have it.

@@ -13,6 +13,7 @@ func Commands(version string) []*cobra.Command {
 	return []*cobra.Command{
 		contextCommand(), loginCommand(version), logoutCommand(version), sessionsCommand(version),
 		revokeCommand(version), keysCommand(version), tokenCommand(version),
+		edgesCommand(version), watchCommand(version), doctorCommand(version),
 	}
 }
 

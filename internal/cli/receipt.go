@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,7 +11,7 @@ import (
 	"github.com/curfew-auth/curfew/internal/apiclient"
 )
 
-const maxWait = 10 * time.Minute
+const maxWait = 90 * time.Second // as the issuer takes
 
 // waiting is the flags of what revokes.
 type waiting struct{ apiclient.Wait }
@@ -50,14 +51,34 @@ func receiptRows(r apiclient.Receipt) [][]string {
 	if r.Scope == "device" {
 		rows = append(rows, []string{"sessions", strconv.Itoa(len(r.Receipts))})
 	}
+	if e := r.Edges; e != nil {
+		rows = append(rows, []string{"edges", fmt.Sprintf("%d of %d confirmed", e.Confirmed, e.Expected)},
+			[]string{"missing", or(strings.Join(e.Missing, ", "))}, []string{"enforced", yes(r.Enforced)})
+	}
 	return rows
 }
 
-func unconfirmed(r apiclient.Receipt, _ apiclient.Wait) error {
-	if !r.Committed() {
+// unconfirmed is nil if what was waited for has come.
+func unconfirmed(r apiclient.Receipt, wait apiclient.Wait) error {
+	switch e := r.Edges; {
+	case !r.Committed():
 		return &Unconfirmed{"accepted, but store and log do not both have it yet: an issuer completes it as soon as both can be reached"}
+	case wait.For == "commit", r.Enforced:
+		return nil
+	case e == nil:
+		return &Unconfirmed{"committed; the issuer does not say which edges have it"}
+	case wait.For == "confirmed" && e.Confirmed >= e.Expected:
+		return nil
+	default:
+		return &Unconfirmed{"committed, but not confirmed in time: " + missingText(*e)}
 	}
-	return nil
+}
+
+func missingText(e apiclient.Confirmation) string {
+	if len(e.Missing) == 0 {
+		return fmt.Sprintf("%d of %d edges have it", e.Confirmed, e.Expected)
+	}
+	return printable("no word from " + strings.Join(e.Missing, ", "))
 }
 
 func dryRunRows(d apiclient.DryRun) [][]string {

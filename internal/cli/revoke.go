@@ -52,6 +52,7 @@ func (r *revocation) bind(cmd *cobra.Command) {
 	f.StringVar(&r.Tenant, "tenant", "", "`tenant` of the user or of the device's user")
 	f.StringVar(&r.User, "user", "", "`id` of the device's user")
 	f.StringVar(&r.Mode, "mode", "end", "end, or refresh: sessions live, and need new access tokens (user, tenant, all)")
+	f.StringVar(&r.Issuer, "token-issuer", "", "`URL` of the issuer of the tokens, if that is one of trusted_issuers")
 	f.StringVar(&r.Reason, "reason", "", "`text` for the trail")
 	f.BoolVar(&r.DryRun, "dry-run", false, "change nothing, say how many sessions it would end")
 	f.BoolVar(&r.yes, "yes", false, "do not ask")

@@ -19,10 +19,11 @@ const (
 
 // A target is the cluster that a command is about, and how to speak with it.
 type target struct {
-	name   string // of its context; empty: there is none
-	known  contexts.Context
-	client *apiclient.Client
-	out    printer
+	version string
+	name    string // of its context; empty: there is none
+	known   contexts.Context
+	client  *apiclient.Client
+	out     printer
 }
 
 // target finds the cluster: flags over environment over the context. The
@@ -33,7 +34,7 @@ func (o *options) target(cmd *cobra.Command) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &target{out: out}
+	t := &target{out: out, version: o.version}
 	issuer, err := t.find(o)
 	if err != nil {
 		return nil, err

@@ -44,7 +44,10 @@ var allowed = map[string][]string{
 	"internal/demo": {"internal/up"},
 
 	// The command line of operators, a client like any other.
-	"internal/cli":          {"internal/apiclient", "internal/cli/contexts", "internal/config", "internal/token"},
+	"internal/cli": {
+		"internal/apiclient", "internal/cli/contexts", "internal/cli/doctor", "internal/config", "internal/token",
+	},
+	"internal/cli/doctor":   {"internal/apiclient"},
 	"internal/cli/contexts": {},
 
 	// Conformance suites and doubles.

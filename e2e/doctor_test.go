@@ -1,0 +1,246 @@
+package e2e_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/testenv"
+	"github.com/curfew-auth/curfew/internal/testenv/backend"
+	"github.com/curfew-auth/curfew/internal/testenv/port"
+	"github.com/curfew-auth/curfew/internal/testenv/proc"
+)
+
+// A ward is a cluster that falls ill, and a doctor for it.
+type ward struct {
+	*setup
+	nats   *backend.NATS
+	redis  *backend.Redis
+	issuer *service
+	first  *service // an edge that tells where it can be reached
+}
+
+const wardStaleness = "CURFEW_STALENESS=2s"
+
+func newWard(t *testing.T) *ward {
+	t.Helper()
+	w := &ward{setup: newSetup(t)}
+	w.nats = testenv.NATSProcess(t, backend.NATSOptions{Dir: filepath.Join(w.dir, "nats")})
+	w.redis = testenv.Redis(t, backend.RedisOptions{Dir: filepath.Join(w.dir, "redis"), AppendOnly: true, Password: w.redisPassword})
+	w.natsURL, w.redisURL = w.nats.URL(), w.redis.URL()
+	w.issuer = w.start(t, "issuer-1", w.bin.Issuer, w.ports[0], wardStaleness,
+		"CURFEW_KEYS_DIR="+w.keysDir(), "CURFEW_USERS_FILE="+w.usersFile(), "CURFEW_ADMIN_TOKEN_FILE="+w.adminFile())
+	w.first = w.edge(t, 0, wardStaleness, "CURFEW_EDGE_URL=http://"+port.Loopback(w.ports[2]))
+	w.issuer.awaitReady(t)
+	w.first.awaitReady(t)
+	return w
+}
+
+// second starts another edge, which the doctor is told of, and ends it with
+// the part of the test.
+func (w *ward) second(t *testing.T, env ...string) *service {
+	t.Helper()
+	s := w.edge(t, 1, append(env, wardStaleness)...)
+	s.awaitReady(t)
+	t.Cleanup(func() { stop(t, s) })
+	return s
+}
+
+// stop lets an edge take its leave of the issuer, which else waits for it.
+func stop(t *testing.T, s *service) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	testenv.Must(t, s.Stop(ctx))
+}
+
+type finding struct{ Check, Who, Result, Text, Do string }
+
+// examine runs the doctor.
+func (w *ward) examine(t *testing.T, edges ...*service) (outcome, []finding) {
+	t.Helper()
+	args := []string{"doctor", "-o", "json", "--timeout", "2s", "--edge", w.first.url}
+	for _, e := range edges {
+		args = append(args, "--edge", e.url)
+	}
+	o := execute(t, command{path: w.bin.Curfew, args: args, env: []string{
+		"XDG_CONFIG_HOME=" + t.TempDir(), "CURFEW_ISSUER_URL=" + w.issuer.url, "CURFEW_ADMIN_TOKEN_FILE=" + w.adminFile(),
+	}})
+	var out struct {
+		Healthy  bool
+		Findings []finding
+	}
+	testenv.Must(t, json.Unmarshal([]byte(o.stdout), &out))
+	if out.Healthy != (o.code == 0) || strings.Contains(o.stdout+o.stderr, w.admin) {
+		t.Errorf("exit code %d, %s%s", o.code, o.stdout, o.stderr)
+	}
+	return o, out.Findings
+}
+
+// finds checks that the doctor names just this as broken, and what to do.
+func (w *ward) finds(t *testing.T, want []string, edges ...*service) []finding {
+	t.Helper()
+	o, all := w.examine(t, edges...)
+	var broken []string
+	for _, f := range all {
+		if f.Result != "FAILED" {
+			continue
+		}
+		broken = append(broken, f.Check+" "+f.Who)
+		if f.Text == "" || f.Do == "" || !strings.Contains(o.stderr, f.Check+" of "+f.Who) {
+			t.Errorf("it does not say what and what to do: %+v, %s", f, o.stderr)
+		}
+	}
+	if slices.Sort(broken); !slices.Equal(broken, want) || (o.code == 0) != (len(want) == 0) {
+		t.Errorf("broken is %q, want %q, exit code %d\n%s", broken, want, o.code, o.stdout)
+	}
+	return all
+}
+
+// TestDoctor breaks one thing after another: each is found, named, and nothing
+// else is blamed for it.
+func TestDoctor(t *testing.T) {
+	w := newWard(t)
+	for _, part := range []struct {
+		name string
+		run  func(*testing.T, *ward)
+	}{
+		{"health", findHealth},
+		{"edge that lags", findLag},
+		{"edge with another key", findWrongKey},
+		{"edge with a wrong clock", findWrongClock},
+		{"edge that looks at no revocations", findStateless},
+		{"edge that is stopped", findStopped},
+		{"NATS down", findNATSDown},
+		{"Redis down", findRedisDown},
+		{"both down", findBothDown},
+		{"issuer down", findIssuerDown},
+	} {
+		t.Run(part.name, func(t *testing.T) { part.run(t, w) })
+	}
+}
+
+// findHealth: nothing is broken, every edge was visited, and nothing is left.
+func findHealth(t *testing.T, w *ward) {
+	all := w.finds(t, nil, w.second(t))
+	for _, check := range []string{"login", "revoke", "edge"} {
+		for _, edge := range []string{"edge-1", "edge-2"} {
+			if !slices.ContainsFunc(all, func(f finding) bool { return f.Check == check && f.Who == edge && f.Result == "ok" }) {
+				t.Errorf("no word of %s of %s: %+v", check, edge, all)
+			}
+		}
+	}
+	a := w.do(t, call{url: w.issuer.url + "/admin/v1/revocations", bearer: w.admin, body: `{"scope":"all","dry_run":true}`})
+	if !strings.Contains(string(a.body), `"sessions":0`) {
+		t.Errorf("a session is left behind: %s", a.body)
+	}
+}
+
+func findLag(t *testing.T, w *ward) {
+	between := testenv.Proxy(t, strings.TrimPrefix(w.natsURL, "nats://"))
+	edge := w.second(t, "CURFEW_NATS_URL=nats://"+between.Addr())
+	testenv.Must(t, between.Stall())
+	w.finds(t, []string{"edge edge-2"}, edge)
+}
+
+func findWrongKey(t *testing.T, w *ward) {
+	public, _, err := ed25519.GenerateKey(nil)
+	testenv.Must(t, err)
+	other := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(rw, `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"other","x":%q}]}`,
+			base64.RawURLEncoding.EncodeToString(public))
+	}))
+	t.Cleanup(other.Close)
+	edge := w.second(t, "CURFEW_JWKS_URL="+other.URL)
+	w.reported(t, "edge-2")
+	w.finds(t, []string{"keys edge-2", "login edge-2"}, edge)
+}
+
+// reported waits until the issuer has heard of an edge.
+func (w *ward) reported(t *testing.T, id string) {
+	t.Helper()
+	testenv.Eventually(t, patience, func() error {
+		a, err := send(call{url: w.issuer.url + "/admin/v1/edges", bearer: w.admin})
+		if err == nil && !strings.Contains(string(a.body), `"id":"`+id+`"`) {
+			err = fmt.Errorf("%s has not reported: %s", id, a.body)
+		}
+		return err
+	})
+}
+
+func findWrongClock(t *testing.T, w *ward) {
+	shifted := testenv.BuildShifted(t)
+	for _, off := range []time.Duration{-7 * time.Minute, 7 * time.Minute} {
+		spec := proc.Spec{
+			Name: "edge-2", Path: w.bin.Edge, LogFile: filepath.Join(t.TempDir(), "log"),
+			Env: append(w.common(), "CURFEW_LISTEN="+port.Loopback(w.ports[3]), "CURFEW_EDGE_ID=edge-2", wardStaleness),
+		}
+		shifted.Apply(&spec, off)
+		edge := &service{Process: testenv.Process(t, spec), url: "http://" + port.Loopback(w.ports[3])}
+		edge.awaitReady(t)
+		all := w.finds(t, []string{"clock edge-2"}, edge)
+		word := map[bool]string{true: "behind", false: "ahead"}[off < 0]
+		if !slices.ContainsFunc(all, func(f finding) bool { return f.Check == "clock" && strings.Contains(f.Text, word) }) {
+			t.Errorf("%v: %+v", off, all)
+		}
+		stop(t, edge)
+	}
+}
+
+func findStateless(t *testing.T, w *ward) {
+	edge := w.second(t, "CURFEW_CHECK_MODE=stateless")
+	w.reported(t, "edge-2")
+	w.finds(t, []string{"revoke edge-2"}, edge)
+}
+
+func findStopped(t *testing.T, w *ward) {
+	edge := w.second(t, "CURFEW_EDGE_URL=http://"+port.Loopback(w.ports[3]))
+	w.reported(t, "edge-2")
+	testenv.Must(t, edge.Pause())
+	w.finds(t, []string{"edge edge-2"}, edge)
+}
+
+func findNATSDown(t *testing.T, w *ward) {
+	testenv.Must(t, w.nats.Kill())
+	w.finds(t, []string{"log NATS"})
+	testenv.Must(t, w.nats.Restart(t.Context()))
+	w.recovers(t)
+}
+
+func findRedisDown(t *testing.T, w *ward) {
+	testenv.Must(t, w.redis.Kill())
+	w.finds(t, []string{"store Redis"})
+	testenv.Must(t, w.redis.Restart(t.Context()))
+	w.recovers(t)
+}
+
+// recovers waits until the doctor finds nothing any more.
+func (w *ward) recovers(t *testing.T) {
+	t.Helper()
+	testenv.Eventually(t, patience, func() error {
+		if o, _ := w.examine(t); o.code != 0 {
+			return fmt.Errorf("not yet: %s", o.stderr)
+		}
+		return nil
+	})
+}
+
+func findBothDown(t *testing.T, w *ward) {
+	testenv.Must(t, w.redis.Kill())
+	testenv.Must(t, w.nats.Kill())
+	w.finds(t, []string{"log NATS", "store Redis"})
+}
+
+func findIssuerDown(t *testing.T, w *ward) {
+	testenv.Must(t, w.issuer.Kill())
+	w.finds(t, []string{"issuer " + w.issuer.url})
+}
