@@ -21,13 +21,16 @@ type door struct {
 }
 
 // TestDoors: what is promised of a proxy before an edge holds for the real
-// ones, with the configurations as they stand in deploy.
+// ones, with the configurations as they stand in deploy, and for the edge as a
+// proxy.
 func TestDoors(t *testing.T) {
 	w := newWorld(t)
-	doors := make([]*door, len(proxies))
+	asking := make([]*door, len(proxies))
 	for i, p := range proxies {
-		doors[i] = &door{world: w, name: p.name, address: p.start(t, w), token: w.login(t)}
+		asking[i] = &door{world: w, name: p.name, address: p.start(t, w), token: w.login(t)}
 	}
+	// The edge as a proxy must do all of that by itself.
+	doors := append([]*door{{world: w, name: "edge", address: w.startEdge(t, "http://"+w.app.address), token: w.login(t)}}, asking...)
 	// What breaks the line to the edge breaks it for all doors: one step after
 	// the other, each on all doors at once.
 	for _, step := range []struct {
@@ -40,11 +43,11 @@ func TestDoors(t *testing.T) {
 		each(t, step.name, doors, step.do)
 	}
 	w.edge.Cut()
-	each(t, "edge down", doors, edgeGone)
+	each(t, "edge down", asking, edgeGone)
 	testenv.Must(t, w.edge.Stall())
-	each(t, "edge silent", doors, edgeGone)
+	each(t, "edge silent", asking, edgeGone)
 	testenv.Must(t, w.edge.Heal())
-	each(t, "edge back", doors, edgeBack)
+	each(t, "edge back", asking, edgeBack)
 	testenv.Must(t, w.log.Stall())
 	each(t, "edge stale", doors, edgeStale)
 	testenv.Must(t, w.log.Heal()) // so that the edge can say goodbye

@@ -35,31 +35,34 @@ type world struct {
 	cluster *up.Cluster
 	edge    *faultproxy.Proxy // between proxies and edge
 	log     *faultproxy.Proxy // between edge and NATS
+	natsURL string            // through that line
 	app     *app
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	c, err := up.Start(context.Background(), up.Options{Edges: 1, Log: quiet})
+	c, err := up.Start(context.Background(), up.Options{Edges: 1, Log: slog.New(slog.DiscardHandler)})
 	testenv.Must(t, err)
 	t.Cleanup(func() { testenv.Must(t, c.Close()) })
 	nats, err := url.Parse(c.NATSURL)
 	testenv.Must(t, err)
 	w := &world{cluster: c, log: testenv.Proxy(t, nats.Host), app: newApp(t)}
 	nats.Host = w.log.Addr()
-	w.edge = testenv.Proxy(t, startEdge(t, c.IssuerURL, nats.String(), quiet))
+	w.natsURL = nats.String()
+	w.edge = testenv.Proxy(t, w.startEdge(t, ""))
 	return w
 }
 
-// startEdge starts an edge without a store: what it cannot know it refuses.
-func startEdge(t *testing.T, issuer, nats string, log *slog.Logger) (address string) {
+// startEdge starts an edge without a store: what it cannot know it refuses. With
+// an upstream it is a proxy itself.
+func (w *world) startEdge(t *testing.T, upstream string) (address string) {
 	t.Helper()
 	var cfg config.Edge
 	config.Defaults(&cfg)
-	cfg.EdgeID, cfg.IssuerURL, cfg.NATSURL, cfg.RedisURL, cfg.Staleness = "door", issuer, nats, config.NoRedis, bound
+	cfg.EdgeID, cfg.IssuerURL, cfg.NATSURL, cfg.RedisURL, cfg.Staleness = "door", w.cluster.IssuerURL, w.natsURL, config.NoRedis, bound
+	cfg.Upstream, cfg.DrainDelay = upstream, 0
 	cfg.Resolve()
-	e, err := edge.New(cfg, log)
+	e, err := edge.New(cfg, slog.New(slog.DiscardHandler))
 	testenv.Must(t, err)
 	ln, err := port.Listen()
 	testenv.Must(t, err)
@@ -77,7 +80,11 @@ func startEdge(t *testing.T, issuer, nats string, log *slog.Logger) (address str
 // login returns an access token of alice.
 func (w *world) login(t *testing.T) string {
 	t.Helper()
-	u := w.cluster.Users[0]
+	return w.loginAs(t, w.cluster.Users[0])
+}
+
+func (w *world) loginAs(t *testing.T, u up.User) string {
+	t.Helper()
 	body, err := json.Marshal(map[string]string{"username": u.Username, "password": u.Password})
 	testenv.Must(t, err)
 	res, err := http.Post(w.cluster.IssuerURL+"/v1/login", "application/json", bytes.NewReader(body))
