@@ -340,19 +340,24 @@ func TestMetricsCountWhatTheUpstreamAnswered(t *testing.T) {
 	g := serveWith(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }, nil)
 	send(t, http.MethodGet, g.url+"/", nil, "")
 	g.stop()
+	if text := g.counted(t); !strings.Contains(text, "4xx") || strings.Contains(text, "2xx") {
+		t.Error(text)
+	}
+}
+
+// counted are the requests that are over, as the metrics have them.
+func (g *gate) counted(t *testing.T) string {
+	t.Helper()
 	families, err := g.metrics.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range families {
 		if f.GetName() == "curfew_http_requests_total" {
-			if text := f.String(); !strings.Contains(text, "4xx") || strings.Contains(text, "2xx") {
-				t.Error(text)
-			}
-			return
+			return f.String()
 		}
 	}
-	t.Error("not counted at all")
+	return ""
 }
 
 // endWith makes tokens end when the test says so.
@@ -369,19 +374,26 @@ func (g *gate) endWith() (end context.CancelCauseFunc) {
 
 // A client that reads nothing cannot hold on to a token that has ended.
 func TestTheEndDoesNotWaitForTheClient(t *testing.T) {
-	over := make(chan struct{})
-	g := serveWith(t, func(w http.ResponseWriter, _ *http.Request) {
-		defer close(over)
-		for block := make([]byte, 1<<20); ; {
-			if _, err := w.Write(block); err != nil {
-				return
-			}
+	stuck, over := make(chan struct{}), make(chan struct{})
+	g := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
+		for block, err := make([]byte, 1<<20), error(nil); err == nil; {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+			_, err = w.Write(block)
 		}
+		close(stuck) // all buffers are full
+		<-r.Context().Done()
+		close(over)
 	}, func(c *config.Edge) { c.Staleness = 10 * time.Millisecond })
 	end := g.endWith()
 	_, _ = io.WriteString(dialGate(t, g), "GET / HTTP/1.1\r\nHost: api\r\n\r\n")
+	must(t, "a full line", stuck)
 	end(guard.ErrRevoked)
 	must(t, "the end", over)
+	for began := time.Now(); !strings.Contains(g.counted(t), "GET"); time.Sleep(time.Millisecond) {
+		if time.Since(began) > patience {
+			t.Fatal("the edge still waits for its client")
+		}
+	}
 }
 
 // Nor one that sends nothing. The answer has not begun: it says why.
