@@ -30,7 +30,7 @@ func TestDoors(t *testing.T) {
 		asking[i] = &door{world: w, name: p.name, address: p.start(t, w), token: w.login(t)}
 	}
 	// The edge as a proxy must do all of that by itself.
-	doors := append([]*door{{world: w, name: "edge", address: w.startEdge(t, "http://"+w.app.address), token: w.login(t)}}, asking...)
+	doors := append([]*door{{world: w, name: "edge", address: w.startEdge(t, passingTo("http://"+w.app.address)), token: w.login(t)}}, asking...)
 	// What breaks the line to the edge breaks it for all doors: one step after
 	// the other, each on all doors at once.
 	for _, step := range []struct {

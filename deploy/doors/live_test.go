@@ -102,7 +102,7 @@ func (l line) firstLine(t *testing.T, path string) {
 // is revoked, within B, and nothing else does.
 func TestLive(t *testing.T) {
 	w := newWorld(t)
-	address := w.startEdge(t, lively(t))
+	address := w.startEdge(t, passingTo(lively(t)))
 	others := w.loginAs(t, w.cluster.Users[1])
 	for _, path := range []string{"/events", "/download", "/socket", "/silent", "/upload"} {
 		t.Run(path[1:], func(t *testing.T) {

@@ -49,18 +49,18 @@ func newWorld(t *testing.T) *world {
 	w := &world{cluster: c, log: testenv.Proxy(t, nats.Host), app: newApp(t)}
 	nats.Host = w.log.Addr()
 	w.natsURL = nats.String()
-	w.edge = testenv.Proxy(t, w.startEdge(t, ""))
+	w.edge = testenv.Proxy(t, w.startEdge(t, func(*config.Edge) {}))
 	return w
 }
 
-// startEdge starts an edge without a store: what it cannot know it refuses. With
-// an upstream it is a proxy itself.
-func (w *world) startEdge(t *testing.T, upstream string) (address string) {
+// startEdge starts an edge without a store: what it cannot know it refuses.
+func (w *world) startEdge(t *testing.T, change func(*config.Edge)) (address string) {
 	t.Helper()
 	var cfg config.Edge
 	config.Defaults(&cfg)
 	cfg.EdgeID, cfg.IssuerURL, cfg.NATSURL, cfg.RedisURL, cfg.Staleness = "door", w.cluster.IssuerURL, w.natsURL, config.NoRedis, bound
-	cfg.Upstream, cfg.DrainDelay = upstream, 0
+	cfg.DrainDelay = 0
+	change(&cfg)
 	cfg.Resolve()
 	e, err := edge.New(cfg, slog.New(slog.DiscardHandler))
 	testenv.Must(t, err)
@@ -76,6 +76,9 @@ func (w *world) startEdge(t *testing.T, upstream string) (address string) {
 	testenv.Eventually(t, patience, e.Ready)
 	return ln.Addr().String()
 }
+
+// passingTo makes an edge a proxy itself.
+func passingTo(url string) func(*config.Edge) { return func(c *config.Edge) { c.Upstream = url } }
 
 // login returns an access token of alice.
 func (w *world) login(t *testing.T) string {

@@ -27,6 +27,7 @@ type Edge struct {
 	UpstreamStall   time.Duration `koanf:"upstream_stall" default:"1m" usage:"how long a client may neither send the next bytes of a body nor take those of an answer"`
 	UpstreamMaxBody int           `koanf:"upstream_max_body" default:"1073741824" usage:"bytes that a request body to the API may have"`
 	TrustedProxies  string        `koanf:"trusted_proxies" usage:"networks, separated by commas, whose X-Forwarded-* headers are passed on to the API"`
+	ExtAuthzListen  string        `koanf:"ext_authz_listen" usage:"address to answer Envoy's ext_authz over gRPC on; empty: not at all"`
 	// IdentityHeaders begins the names of the headers that say whose a request is.
 	IdentityHeaders string        `koanf:"identity_headers" default:"X-Curfew-" usage:"how the names of the headers begin that carry the identity onwards"`
 	Leeway          time.Duration `koanf:"leeway" default:"5s" usage:"how far the clocks of issuer and edge may differ"`
@@ -75,6 +76,10 @@ func (c Edge) Validate() error {
 	}
 	if c.Upstream != "" {
 		p.plainLink("upstream", c.Upstream)
+	}
+	if c.ExtAuthzListen != "" {
+		p.address("ext_authz_listen", c.ExtAuthzListen)
+		p.that("ext_authz_listen", c.ExtAuthzListen != c.Listen, "want another address than listen, which speaks HTTP")
 	}
 	within(&p, "upstream_timeout", c.UpstreamTimeout, time.Second, 24*time.Hour)
 	within(&p, "upstream_stall", c.UpstreamStall, time.Second, time.Hour)

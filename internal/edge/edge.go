@@ -13,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/internal/config"
@@ -36,6 +37,7 @@ type Edge struct {
 	// upstream is nil for an edge that only decides. Such an edge is Fiber
 	// alone; with an upstream it is Fiber behind net/http (docs/adr/0009).
 	upstream *upstream
+	extAuthz *extAuthz // nil without ext_authz_listen
 }
 
 // New makes an edge. It begins to follow at once, but does not wait for NATS,
@@ -71,6 +73,9 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 		e.guard.Close()
 		return nil, fmt.Errorf("edge: %w", err)
 	}
+	if cfg.ExtAuthzListen != "" {
+		e.extAuthz = newExtAuthz(e.app, newNaming(cfg.IdentityHeaders))
+	}
 	return e, nil
 }
 
@@ -78,6 +83,19 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 func (e *Edge) Run(ctx context.Context, ln net.Listener) error {
 	defer e.guard.Close() // only after the last request
 	e.log.Info("edge listening", "address", ln.Addr().String())
+	running, ctx := errgroup.WithContext(ctx)
+	if e.extAuthz != nil {
+		asked, err := new(net.ListenConfig).Listen(ctx, "tcp", e.config.ExtAuthzListen)
+		if err != nil {
+			return errors.Join(fmt.Errorf("edge: ext_authz_listen: %w", err), ln.Close())
+		}
+		running.Go(func() error { return e.extAuthz.serve(ctx, asked, e.config.DrainDelay) })
+	}
+	running.Go(func() error { return e.serve(ctx, ln) })
+	return running.Wait()
+}
+
+func (e *Edge) serve(ctx context.Context, ln net.Listener) error {
 	if e.upstream == nil {
 		return front.Serve(ctx, e.app, ln, e.drain)
 	}

@@ -10,9 +10,11 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
+// MaxHeader bounds a request's header, in bytes, request line included.
+const MaxHeader = 16 << 10
+
 const (
 	defaultBodyLimit = 64 << 10 // bytes
-	maxHeader        = 16 << 10 // bytes, request line included
 	readTimeout      = 10 * time.Second
 	idleTimeout      = 60 * time.Second
 )
@@ -36,7 +38,7 @@ func NewApp(cfg AppConfig) *fiber.App {
 	app := fiber.New(fiber.Config{
 		AppName:                      cfg.Name,
 		BodyLimit:                    bodyLimit(cfg.BodyLimit),
-		ReadBufferSize:               maxHeader,
+		ReadBufferSize:               MaxHeader,
 		ReadTimeout:                  readTimeout,
 		IdleTimeout:                  idleTimeout,
 		CaseSensitive:                true,

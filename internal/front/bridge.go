@@ -62,7 +62,7 @@ func Bridge(app *fiber.App, d *Drain) http.Handler {
 		x := &Exchange{Writer: w, Request: r}
 		var ctx fasthttp.RequestCtx
 		ctx.Init(&fasthttp.Request{}, remoteAddr(r), nil)
-		if fill(&ctx.Request, r); headerSize(r) > maxHeader {
+		if fill(&ctx.Request, r); headerSize(r) > MaxHeader {
 			refuse(app, &ctx, HeadersTooLarge())
 		} else {
 			ctx.SetUserValue(exchangeKey{}, x)

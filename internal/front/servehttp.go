@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// spareHeader is how much longer than maxHeader a header may be to get an
+// spareHeader is how much longer than MaxHeader a header may be to get an
 // answer of ours, in bytes; what is longer still net/http refuses in its words.
 const spareHeader = 64 << 10
 
@@ -23,7 +23,7 @@ func ServeHTTP(ctx context.Context, handler http.Handler, ln net.Listener, d *Dr
 	defer t.cut()
 	s := &http.Server{
 		Handler: handler, ReadHeaderTimeout: readTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: maxHeader + spareHeader, DisableGeneralOptionsHandler: true,
+		MaxHeaderBytes: MaxHeader + spareHeader, DisableGeneralOptionsHandler: true,
 		ErrorLog: log.New(io.Discard, "", 0), Protocols: new(http.Protocols),
 	}
 	s.Protocols.SetHTTP1(true)
