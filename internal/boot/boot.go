@@ -24,6 +24,7 @@ import (
 type Settings interface {
 	Level() slog.Level
 	Address() string
+	Profiling() string
 }
 
 // A Node is a service that is ready to run.
@@ -66,6 +67,9 @@ func serve(ctx context.Context, name, version string, cfg Settings, open func(*s
 		debug.SetGCPercent(garbage)
 	}
 	log.Info("starting", "service", name, "version", version, "config", cfg)
+	if err := profile(ctx, cfg.Profiling(), log); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Address())
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)

@@ -83,7 +83,7 @@ func (c *Committer) Commit(ctx context.Context, r events.Revocation) (session.Re
 		Committed: storeErr == nil && logErr == nil,
 	}
 	if !receipt.Committed {
-		c.slog.Warn("revocation pending", "revocation_id", r.ID, "store_error", storeErr, "log_error", logErr)
+		c.slog.WarnContext(ctx, "revocation pending", "revocation_id", r.ID, "store_error", storeErr, "log_error", logErr)
 	}
 	crash.Here("before-answer")
 	receipt.Elapsed = time.Since(start)

@@ -26,7 +26,7 @@ func (c *Committer) Complete(ctx context.Context, filed []events.Revocation) {
 		}
 		c.metrics.observe(r.Scope, statusOf(nil, err), start)
 		if err != nil {
-			c.slog.Warn("revocations pending", "count", len(filed)-n, "revocation_id", r.ID, "error", err)
+			c.slog.WarnContext(ctx, "revocations pending", "count", len(filed)-n, "revocation_id", r.ID, "error", err)
 			return
 		}
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"net"
 	"regexp"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ type Common struct {
 	// DrainDelay is how long a service that is told to stop goes on serving
 	// while it says that it is not ready.
 	DrainDelay time.Duration `koanf:"drain_delay" default:"3s" usage:"how long to go on serving after SIGTERM, not ready, until load balancers have noticed"`
+
+	PprofListen string `koanf:"pprof_listen" usage:"loopback address to serve profiles on (pprof); empty: none"`
 
 	AllowedOrigins string `koanf:"allowed_origins" usage:"origins, separated by commas, whose pages may use cookies here besides our own"`
 
@@ -46,6 +49,9 @@ func (c Common) Level() slog.Level {
 // Address is where to listen.
 func (c Common) Address() string { return c.Listen }
 
+// Profiling is where to serve profiles; empty: nowhere.
+func (c Common) Profiling() string { return c.PprofListen }
+
 // Validate reports every setting that is out of bounds.
 func (c Common) Validate() error {
 	var p checks
@@ -65,6 +71,12 @@ func (c Common) check(p *checks) {
 	p.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
 	within(p, "drain_delay", c.DrainDelay, 0, 5*time.Minute)
 	p.matches("region", c.Region, regionForm, "1 to 32 of a-z, 0-9 and -")
+	if c.PprofListen != "" {
+		p.address("pprof_listen", c.PprofListen)
+		host, _, err := net.SplitHostPort(c.PprofListen)
+		p.that("pprof_listen", err != nil || isLoopback(host),
+			"profiles show what is in memory: want an address of this machine alone, such as 127.0.0.1:6060, got %s", quote(c.PprofListen))
+	}
 	p.origins("allowed_origins", c.AllowedOrigins)
 	c.TrustedIssuers.check(p, c.IssuerURL)
 }

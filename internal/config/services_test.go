@@ -96,7 +96,7 @@ func TestEdgeWithoutRedis(t *testing.T) {
 
 // The names are part of CONTRACT: none may go, none may come unnoticed.
 func TestNamesOfSettings(t *testing.T) {
-	const common = "listen nats_url nats_creds redis_url issuer_url audience staleness log_level region drain_delay allowed_origins trusted_issuers"
+	const common = "listen nats_url nats_creds redis_url issuer_url audience staleness log_level region drain_delay pprof_listen allowed_origins trusted_issuers"
 	for cfg, more := range map[any]string{
 		&config.Issuer{}: "key_algorithm hs256_secret key_publish_delay key_retire_margin key_rotate_every audit_max_age audit_max_bytes event_streams refresh_alarm_count refresh_alarm_window keys_dir users_file admin_token admins admin_role admin_listen nats_replicas access_ttl refresh_ttl session_max refresh_grace sliding bind_device session_limit " +
 			"session_limit_per_kind session_limit_policy login_lock_threshold login_lock_window login_lock_duration " +

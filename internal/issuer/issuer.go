@@ -66,6 +66,7 @@ type Issuer struct {
 // New makes an issuer. It opens keys and users, which must be in order, but
 // does not wait for NATS or Redis; the issuer is ready once they are there.
 func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
+	log = session.LogRequests(log)
 	i := &Issuer{
 		config: cfg, log: log, admins: credentials(cfg),
 		origins: front.ParseOrigins(cfg.AllowedOrigins), drain: front.NewDrain(cfg.DrainDelay, finish),

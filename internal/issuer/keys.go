@@ -83,7 +83,7 @@ func (i *Issuer) rotateKeys(c *fiber.Ctx) error {
 	case errors.Is(err, token.ErrAlgorithm):
 		return front.BadRequest("algorithm: want EdDSA, ES256 or RS256; with HS256 the key is a setting").Because(err)
 	case err != nil:
-		i.log.Error("cannot rotate the signing keys", "error", err)
+		i.log.ErrorContext(c.UserContext(), "cannot rotate the signing keys", "error", err)
 		return front.Unavailable("the keys directory cannot be written right now").Because(err)
 	}
 	i.recordAct(c, session.Event{Action: "keys.rotate", Subject: key.ID})

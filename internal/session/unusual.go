@@ -56,7 +56,7 @@ func (s *Service) refreshed(ctx context.Context, r Rotated, retry bool, by Calle
 func (s *Service) unusual(ctx context.Context, of Session, at time.Time) {
 	a := s.config.RefreshAlarm
 	s.Metrics.unusual.Inc()
-	s.Log.Warn("session is refreshed unusually often", "session_id", of.ID, "tenant", of.Tenant, "user_id", of.UserID,
+	s.Log.WarnContext(ctx, "session is refreshed unusually often", "session_id", of.ID, "tenant", of.Tenant, "user_id", of.UserID,
 		"ip", clip(of.IP, maxIP), "refreshes", a.Count, "window", a.Window)
 	e := of.event(EventRefreshUnusual, "refresh_alarm_count", at)
 	e.Actor = actorSelf
