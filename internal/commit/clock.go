@@ -1,24 +1,66 @@
 package commit
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // A reading is what the store's clock said, and when by ours.
 type reading struct{ store, own time.Time }
 
 // SawClock tells the committer what the store's clock said in answer to a
-// question asked at the time asked, by our own clock.
-func (c *Committer) SawClock(store, asked time.Time) { c.clock.Store(&reading{store, asked}) }
-
-// estimate is the store's clock now, in Unix milliseconds, or a little more: a
-// cutoff made without the store must cover what others were handed out meanwhile.
-// Our clock only tells how long ago the store's was read, by the larger of
-// monotonic and wall time, since the former stops while the machine sleeps.
-// Without a reading our wall clock has to do.
-func (c *Committer) estimate() int64 {
-	now, r := time.Now(), c.clock.Load()
-	if r == nil {
-		return now.UnixMilli()
+// question asked at the time asked, by our own clock. A reading that is behind
+// what earlier ones lead to expect is another server's, promoted perhaps: the
+// stamps of the one before were above it, so it is not taken.
+func (c *Committer) SawClock(store, asked time.Time) {
+	for {
+		was := c.clock.Load()
+		if was != nil && was.at(asked).After(store) || c.clock.CompareAndSwap(was, &reading{store, asked}) {
+			return
+		}
 	}
-	passed := max(now.Sub(r.own), now.Round(0).Sub(r.own.Round(0)))
-	return r.store.Add(passed).UnixMilli() + 1
+}
+
+// at is what the store's clock says at a time of our own. Ours only tells how
+// long ago the store's was read, by the larger of monotonic and wall time, since
+// the former stops while the machine sleeps.
+func (r reading) at(now time.Time) time.Time {
+	return r.store.Add(max(now.Sub(r.own), now.Round(0).Sub(r.own.Round(0))))
+}
+
+// known is at or above every stamp that the store has handed out, as far as this
+// issuer knows by itself: the highest that came by, and the furthest that the
+// store's clock can have come, in Unix milliseconds.
+func (c *Committer) known() int64 {
+	known := c.seen.Load()
+	if r := c.clock.Load(); r != nil {
+		known = max(known, r.at(time.Now()).UnixMilli())
+	}
+	return known
+}
+
+// floor is above every stamp that the store has handed out, as far as anybody
+// knows whose beats are in the log: this issuer may have been started after the
+// store lost its data. While nobody has said anything our wall clock has to do.
+func (c *Committer) floor() int64 {
+	floor := max(c.known(), c.heard.Load())
+	if c.clock.Load() == nil && c.heard.Load() == 0 {
+		floor = max(floor, time.Now().UnixMilli())
+	}
+	return floor + 1
+}
+
+// Saw tells the committer of a stamp, so that its own are above it.
+func (c *Committer) Saw(stamp int64) { raise(&c.seen, stamp) }
+
+// Heard tells the committer of the stamp in a beat.
+func (c *Committer) Heard(stamp int64) { raise(&c.heard, stamp) }
+
+func raise(to *atomic.Int64, stamp int64) {
+	for {
+		was := to.Load()
+		if stamp <= was || to.CompareAndSwap(was, stamp) {
+			return
+		}
+	}
 }

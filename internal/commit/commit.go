@@ -33,7 +33,9 @@ type Committer struct {
 	issuer  string
 	ttl     time.Duration
 	slog    *slog.Logger
-	seen    atomic.Int64 // the highest stamp this issuer knows of
+	seen    atomic.Int64 // the highest stamp that this issuer has seen
+	heard   atomic.Int64 // … and the highest that another said there could be
+	whole   atomic.Bool  // the store has been found whole, once
 	clock   atomic.Pointer[reading]
 	metrics *metrics
 }
@@ -80,7 +82,7 @@ func (c *Committer) Commit(ctx context.Context, r events.Revocation) (session.Re
 	}
 	receipt := session.Receipt{
 		RevocationID: r.ID, Scope: r.Scope, Subject: r.Subject, Held: r, Seq: seq,
-		Committed: storeErr == nil && logErr == nil,
+		Committed: storeErr == nil && logErr == nil && c.ordered(r),
 	}
 	if !receipt.Committed {
 		c.slog.WarnContext(ctx, "revocation pending", "revocation_id", r.ID, "store_error", storeErr, "log_error", logErr)
@@ -99,18 +101,18 @@ func (c *Committer) Draft(scope events.Scope, subject, reason, actor string) eve
 }
 
 // toStore files r. When the store cannot be reached, r gets a stamp above all
-// that this issuer has seen, and the projector will file it later.
+// that this issuer knows of, and the projector will file it later. A store that
+// has lost its data does not know either what it has handed out, and is told.
 func (c *Committer) toStore(ctx context.Context, r events.Revocation) (events.Revocation, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	r.Stamp = max(r.Stamp, c.floor())
 	filed, err := c.store.Revoke(ctx, r)
-	if err != nil {
-		r.Stamp = max(c.seen.Load()+1, c.estimate())
-		c.Saw(r.Stamp)
-		return r, err
+	if err == nil {
+		r = filed
 	}
-	c.Saw(filed.Stamp)
-	return filed, nil
+	c.Saw(r.Stamp)
+	return r, err
 }
 
 func (c *Committer) toLog(ctx context.Context, r events.Revocation) (uint64, error) {
@@ -134,12 +136,8 @@ func (c *Committer) settle(ctx context.Context, r events.Revocation) error {
 	return err
 }
 
-// Saw tells the committer of a stamp, so that its own are above it.
-func (c *Committer) Saw(stamp int64) {
-	for {
-		seen := c.seen.Load()
-		if stamp <= seen || c.seen.CompareAndSwap(seen, stamp) {
-			return
-		}
-	}
-}
+// ordered reports whether the stamp of r is known to be above those handed out
+// before. An issuer that has never found the store whole cannot tell for a
+// cutoff: if the store has lost its data, it knows neither what that handed out
+// nor who could say.
+func (c *Committer) ordered(r events.Revocation) bool { return !r.Scope.Cutoff() || c.whole.Load() }

@@ -19,12 +19,13 @@ type edge struct {
 	mu   sync.Mutex
 	asOf time.Duration
 	seen map[string]bool
+	cuts map[string]int64
 }
 
 func (w *world) edge(name string) *edge { return w.edgeOn(name, w.log) }
 
 func (w *world) edgeOn(name string, log events.Log) *edge {
-	e := &edge{world: w, start: time.Now().Add(-time.Second), seen: map[string]bool{}}
+	e := &edge{world: w, start: time.Now().Add(-time.Second), seen: map[string]bool{}, cuts: map[string]int64{}}
 	e.follower = events.NewFollower(log, e.apply, quiet)
 	e.sync = &events.Sync{
 		Exchange: w.x, Follower: e.follower, Log: quiet,
@@ -52,6 +53,7 @@ func (e *edge) apply(batch []events.Message) error {
 		case events.KindRevocation:
 			if r, err := events.DecodeRevocation(m.Data); err == nil {
 				e.seen[r.Subject] = true
+				e.cuts[r.Key()] = max(e.cuts[r.Key()], r.Stamp)
 			}
 		case events.KindBeat:
 			var b events.Beat
@@ -84,4 +86,22 @@ func (e *edge) accepts(sid string) bool {
 	}
 	v, err := e.world.store.Lookup(staleness-lookupTimeout, key(sid))
 	return err == nil && v.Vouched && !v.Revoked
+}
+
+// cut reports whether the edge knows that the token is over.
+func (e *edge) cut(t token) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return t.stamp <= e.cuts[t.key]
+}
+
+func (e *edge) acceptsToken(t token) bool {
+	switch {
+	case e.cut(t):
+		return false
+	case e.fresh():
+		return true
+	}
+	v, err := e.world.store.Lookup(staleness - lookupTimeout)
+	return err == nil && v.Vouched && t.stamp > e.world.store.Cutoff(t.key)
 }

@@ -2,6 +2,7 @@ package commit
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -53,6 +54,7 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 	k.follower = events.NewFollower(c.log, func([]events.Message) error { return nil }, logger.With("follower", "barrier"))
 	k.projector = events.NewFollower(c.log, k.project, logger.With("follower", "projector"))
 	k.barrier = events.NewBarrier(c.log, k.follower, events.RoleIssuer, id, staleness/50)
+	k.barrier.Stamp = func() int64 { return c.known() + staleness.Milliseconds() }
 	k.peers = &events.Sync{
 		Exchange: exchange, Follower: k.follower, Barrier: k.barrier,
 		Interval: k.interval, Log: logger,
@@ -197,10 +199,14 @@ func (k *Keeper) keepStore(ctx context.Context) error {
 	}
 	keep, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if err := k.store.KeepVouch(keep, asOf); !errors.Is(err, ErrUnvouched) {
-		return err
+	err = k.store.KeepVouch(keep, asOf)
+	if errors.Is(err, ErrUnvouched) {
+		err = k.vouchAnew(ctx, asOf)
 	}
-	return k.vouchAnew(ctx, asOf)
+	if err == nil {
+		k.committer.whole.Store(true)
+	}
+	return err
 }
 
 // vouchAnew vouches for the store once it holds all that the log held a moment
@@ -216,11 +222,13 @@ func (k *Keeper) vouchAnew(ctx context.Context, asOf time.Time) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	k.refill.Floor = k.committer.floor()
 	err = k.store.Vouch(ctx, *k.refill, asOf)
 	if errors.Is(err, ErrRefillLost) {
 		k.refill = nil
 	}
 	if err == nil {
+		k.committer.Saw(k.refill.Floor)
 		k.slog.Info("store is whole: filled from the log", "revocations", a.Count)
 	}
 	return err
@@ -286,6 +294,9 @@ func (k *Keeper) projected(ctx context.Context, a events.Answer) error {
 func (k *Keeper) project(batch []events.Message) error {
 	var rs []events.Revocation
 	for _, m := range batch {
+		if m.Kind == events.KindBeat {
+			k.heard(m)
+		}
 		if m.Kind != events.KindRevocation {
 			continue
 		}
@@ -303,4 +314,11 @@ func (k *Keeper) project(batch []events.Message) error {
 	ctx, cancel := context.WithTimeout(context.Background(), logTimeout)
 	defer cancel()
 	return k.store.Apply(ctx, rs)
+}
+
+func (k *Keeper) heard(beat events.Message) {
+	var b events.Beat
+	if json.Unmarshal(beat.Data, &b) == nil {
+		k.committer.Heard(b.Stamp)
+	}
 }

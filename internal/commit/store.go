@@ -21,6 +21,9 @@ type Refill struct {
 	Token string
 	// Incarnation names the server process being refilled.
 	Incarnation string
+	// Floor is a stamp above which the store's own go on once it is vouched
+	// for; its clock may be behind that of the server before it.
+	Floor int64
 }
 
 // A Store holds the second copy of every revocation. All methods are atomic,
@@ -29,7 +32,9 @@ type Store interface {
 	// Revoke files the revocation, ends the sessions it concerns, and leaves
 	// it in the outbox, all at once. It returns the revocation with its
 	// stamp. That of a cutoff MUST be at or above every stamp handed out
-	// before and below every one handed out after.
+	// before and below every one handed out after. Unless the store is
+	// vouched for it does not know the former: then the stamp MUST also be at
+	// or above that of r.
 	Revoke(ctx context.Context, r events.Revocation) (events.Revocation, error)
 	// Apply files revocations that were read from the log, with their
 	// stamps. Stamps handed out afterwards MUST be above those of cutoffs.

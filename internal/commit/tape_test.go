@@ -18,12 +18,15 @@ type tape struct {
 	*memlog.Log
 
 	mu   sync.Mutex
-	sids map[uint64]string
+	held map[uint64]events.Revocation
+	cuts map[string]events.Revocation // every cutoff there has been, by its reason
 	lose int
 	gate chan struct{} // appends of revocations wait for it, if there is one
 }
 
-func newTape() *tape { return &tape{Log: memlog.New(), sids: map[uint64]string{}} }
+func newTape() *tape {
+	return &tape{Log: memlog.New(), held: map[uint64]events.Revocation{}, cuts: map[string]events.Revocation{}}
+}
 
 func (l *tape) Append(ctx context.Context, r events.Record) (uint64, error) {
 	if gate := l.waits(); gate != nil && r.Kind == events.KindRevocation {
@@ -39,7 +42,10 @@ func (l *tape) Append(ctx context.Context, r events.Record) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	l.sids[seq] = rev.Subject
+	l.held[seq] = rev
+	if rev.Scope.Cutoff() {
+		l.cuts[rev.Reason] = rev
+	}
 	if l.lose > 0 {
 		l.lose--
 		return 0, fmt.Errorf("%w: acknowledgement lost", events.ErrUnavailable)
@@ -79,7 +85,7 @@ func (l *tape) forget(seq uint64, fault func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fault()
-	maps.DeleteFunc(l.sids, func(at uint64, _ string) bool { return at > seq })
+	maps.DeleteFunc(l.held, func(at uint64, _ events.Revocation) bool { return at > seq })
 }
 
 func (l *tape) holds(sid string) bool { return l.count(sid) > 0 }
@@ -87,24 +93,39 @@ func (l *tape) holds(sid string) bool { return l.count(sid) > 0 }
 // count is how many times the log holds the revocation.
 func (l *tape) count(sid string) (n int) {
 	for _, held := range l.all() {
-		if held == sid {
+		if held.Subject == sid {
 			n++
 		}
 	}
 	return n
 }
 
-func (l *tape) all() []string {
+// appended returns a cutoff that the log has held, whether or not it still does.
+func (l *tape) appended(reason string) (r events.Revocation, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Collect(maps.Values(l.sids))
+	r, ok = l.cuts[reason]
+	return r, ok
+}
+
+// covers reports whether the log holds a revocation, or of a cutoff a later one.
+func (l *tape) covers(r events.Revocation) bool {
+	return slices.ContainsFunc(l.all(), func(held events.Revocation) bool {
+		return held.Key() == r.Key() && (!r.Scope.Cutoff() || held.Stamp >= r.Stamp)
+	})
+}
+
+func (l *tape) all() []events.Revocation {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Values(l.held))
 }
 
 // first returns the sequence of the first revocation.
 func (l *tape) first() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Min(slices.Collect(maps.Keys(l.sids)))
+	return slices.Min(slices.Collect(maps.Keys(l.held)))
 }
 
 // A mortalLog is one issuer's way to the log.

@@ -36,10 +36,13 @@ const (
 	RoleEdge   Role = "edge" // standing in while no issuer answers
 )
 
-// A Beat is a record without content: that it was committed is all it says.
+// A Beat is a record without content: that it was committed is what it says.
 type Beat struct {
 	By Role   `json:"by"`
 	ID string `json:"id"`
+	// Stamp, if not 0, is above every stamp that the store hands out until
+	// the next beat of an issuer is due, by all that this one knows.
+	Stamp int64 `json:"stamp,omitempty"`
 }
 
 // An Answer tells how far to read. Whoever has applied the log of Epoch up to
@@ -59,6 +62,10 @@ type Answer struct {
 // questions that arrived before it was published, and beats are paced, so the
 // cost does not grow with the number of those who ask.
 type Barrier struct {
+	// Stamp returns that of the next beat. It may be nil, and must not be
+	// changed once beats are committed.
+	Stamp func() int64
+
 	log      Log
 	follower *Follower
 	beat     Beat
@@ -181,6 +188,9 @@ func (b *Barrier) Probe(ctx context.Context) (Answer, Position, error) {
 	beat := b.beat
 	if !b.admits(before) {
 		beat.By = "" // it promises no answers: edges that stand in go on
+	}
+	if b.Stamp != nil {
+		beat.Stamp = b.Stamp()
 	}
 	data, err := json.Marshal(beat)
 	if err != nil {

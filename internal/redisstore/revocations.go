@@ -28,14 +28,15 @@ const (
 // Revoke takes a revocation in and, for a session, ends it in the same script,
 // so that no refresh under way can bring it back. It returns r with the stamp
 // and the incarnation of the store that now holds it. It also works on a
-// store that nobody vouches for, since it only adds. Repeating it is harmless.
+// store that nobody vouches for, since it only adds; the stamp is at or above
+// that of r then. Repeating it is harmless.
 func (s *Store) Revoke(ctx context.Context, r events.Revocation) (events.Revocation, error) {
 	entry, err := entryOf(r)
 	if err != nil {
 		return events.Revocation{}, err
 	}
-	args := append(s.prefixes(), entry.data, entry.ttl, entry.member, entry.reach, entry.kind, r.ID)
-	answer, err := s.run(ctx, "revoke", s.scripts.revoke, []string{s.keys.stamp(), s.keys.held(), s.keys.outbox(), s.keys.cuts()}, args...)
+	args := append(s.prefixes(), entry.data, entry.ttl, entry.member, entry.reach, entry.kind, r.ID, entry.stamp)
+	answer, err := s.run(ctx, "revoke", s.scripts.revoke, []string{s.keys.stamp(), s.keys.held(), s.keys.outbox(), s.keys.cuts(), s.keys.vouch()}, args...)
 	if err != nil {
 		return events.Revocation{}, err
 	}

@@ -41,7 +41,7 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 // is harmless.
 func (s *Store) Vouch(ctx context.Context, r commit.Refill, asOf time.Time) error {
 	_, err := s.run(ctx, "vouch", s.scripts.vouch,
-		[]string{s.keys.vouch(), s.keys.refill(r.Token)}, r.Incarnation, asOf.UnixMilli())
+		[]string{s.keys.vouch(), s.keys.refill(r.Token), s.keys.stamp()}, r.Incarnation, asOf.UnixMilli(), min(r.Floor, maxStamp))
 	return err
 }
 

@@ -74,7 +74,11 @@ func (c *Client) Revoke(ctx context.Context, r events.Revocation) (events.Revoca
 		return events.Revocation{}, err
 	}
 	err := c.call(ctx, "revoke", true, func(s *Store) error {
-		s.state.stamp = max(s.state.stamp, s.now().UnixMilli())
+		floor := r.Stamp
+		if s.vouched() {
+			floor = 0
+		}
+		s.state.stamp = max(s.state.stamp, s.now().UnixMilli(), floor)
 		r.Stamp, r.Incarnation = s.state.stamp, s.name()
 		s.pass(r)
 		s.file(r)

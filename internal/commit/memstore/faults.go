@@ -37,6 +37,13 @@ func (s *Store) Restart() {
 	s.Failover(0)
 }
 
+// SetClock makes the server's clock differ from ours, as another machine's does.
+func (s *Store) SetClock(skew time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.skew = skew
+}
+
 // Failover puts a replica in the server's place that had not yet got the last n
 // writes, of which it counts at most maxHistory.
 func (s *Store) Failover(n int) {

@@ -70,6 +70,7 @@ func rules() map[string]func(*testing.T, server) {
 		"a refill does not survive a wipe":                     refillDiesInWipe,
 		"only this incarnation's refill may vouch":             foreignRefill,
 		"a vouch is as old as its claim":                       vouchAsOf,
+		"stamps go on from what a lost store is told":          stampsAfterALoss,
 		"a revocation outlives a shorter one of the same id":   neverShortened,
 	}
 }
@@ -177,6 +178,25 @@ func vouchAsOf(t *testing.T, s server) {
 	wantVerdict(t, s, "a", memstore.Verdict{Vouched: true})
 	testenv.Must(t, s.KeepVouch(t.Context(), now(t, s).Add(time.Hour)))
 	wantVerdict(t, s, "a", memstore.Verdict{Vouched: true}) // not from the future
+}
+
+func stampsAfterALoss(t *testing.T, s server) {
+	floor := time.Now().Add(24 * time.Hour).UnixMilli()
+	r := revocation("a", time.Hour)
+	r.Stamp = floor
+	got, err := s.Revoke(t.Context(), r)
+	testenv.Must(t, err)
+	if got.Stamp != floor {
+		t.Errorf("stamp %d before a vouch, want %d", got.Stamp, floor)
+	}
+	refill, err := s.BeginRefill(t.Context())
+	testenv.Must(t, err)
+	refill.Floor = floor + 1000
+	testenv.Must(t, s.Vouch(t.Context(), refill, now(t, s)))
+	r.ID, r.Stamp = "b", 2*floor
+	if got, err = s.Revoke(t.Context(), r); err != nil || got.Stamp != refill.Floor {
+		t.Errorf("stamp %d under a vouch, %v, want %d", got.Stamp, err, refill.Floor)
+	}
 }
 
 func neverShortened(t *testing.T, s server) {

@@ -117,8 +117,32 @@ func (s *Store) Lookup(within time.Duration, keys ...string) (Verdict, error) {
 	age := s.now().Sub(s.state.vouch.at)
 	return Verdict{
 		Revoked: slices.ContainsFunc(keys, s.holds),
-		Vouched: s.state.vouch.incarnation == s.name() && age >= 0 && age <= within,
+		Vouched: s.vouched() && age >= 0 && age <= within,
 	}, nil
+}
+
+// vouched is whether somebody has vouched for this incarnation, at any time.
+func (s *Store) vouched() bool { return s.state.vouch.incarnation == s.name() }
+
+// Stamp is a login: it hands out a stamp, if somebody has vouched for the store.
+func (s *Store) Stamp() (stamp int64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down || !s.vouched() {
+		return 0, false
+	}
+	s.state.stamp = max(s.state.stamp, s.now().UnixMilli())
+	return s.state.stamp, true
+}
+
+// Cutoff returns the stamp of a cutoff that is held, or 0.
+func (s *Store) Cutoff(key string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.holds(key) {
+		return 0
+	}
+	return s.state.entries[key].Stamp
 }
 
 // Holds reports whether a revocation is held, whatever the faults.

@@ -35,6 +35,7 @@ func (c *Client) Vouch(ctx context.Context, r commit.Refill, asOf time.Time) err
 			return commit.ErrRefillLost
 		}
 		s.vouchAsOf(asOf)
+		s.state.stamp = max(s.state.stamp, r.Floor)
 		return nil
 	})
 }
@@ -42,7 +43,7 @@ func (c *Client) Vouch(ctx context.Context, r commit.Refill, asOf time.Time) err
 // KeepVouch implements commit.Store.
 func (c *Client) KeepVouch(ctx context.Context, asOf time.Time) error {
 	return c.call(ctx, "keep vouch", true, func(s *Store) error {
-		if s.state.vouch.incarnation != s.name() {
+		if !s.vouched() {
 			return commit.ErrUnvouched
 		}
 		s.vouchAsOf(asOf)

@@ -23,6 +23,7 @@ func vouchTests() []test {
 		{"a vouch goes stale and is renewed", vouchStale},
 		{"a vouch from the future is not believed", vouchFromFuture},
 		{"a vouch is dated by its claim, not by its execution", vouchAsOf},
+		{"a store that may have lost its stamps goes on from what it is told", stampsAfterALoss},
 	}
 }
 
@@ -146,4 +147,29 @@ func vouchAsOf(t *testing.T, r *room) {
 	equal(t, "a late refill", r.ask(t, absent, hour/2).Vouched, false)
 	must(t, r.store.KeepVouch(t.Context(), asked.Add(hour)))
 	equal(t, "from the future", r.ask(t, absent, hour/2).Vouched, true)
+}
+
+// A server that was promoted has neither the stamps of the one before it nor,
+// perhaps, its clock. Whoever vouches for it, or revokes before that, knows.
+func stampsAfterALoss(t *testing.T, r *room) {
+	must(t, r.rdb.FlushAll(t.Context()).Err())
+	floor := time.Now().Add(hour).UnixMilli()
+	ahead := cutoffOf(events.ScopeUser, "acme", "u")
+	ahead.Stamp = floor
+	cut, err := r.store.Revoke(t.Context(), ahead)
+	must(t, err)
+	equal(t, "cutoff before a vouch", cut.Stamp, floor)
+
+	refill, err := r.store.BeginRefill(t.Context())
+	must(t, err)
+	refill.Floor = floor + 1000
+	must(t, r.store.Vouch(t.Context(), refill, time.Now()))
+	opened, err := r.store.Create(t.Context(), opening(newSession("acme", "u"), hour, hour))
+	must(t, err)
+	equal(t, "login after a vouch", opened.Stamp.Millis, refill.Floor)
+
+	ahead.ID, ahead.Stamp = uuid.NewString(), floor+hour.Milliseconds()
+	cut, err = r.store.Revoke(t.Context(), ahead)
+	must(t, err)
+	equal(t, "cutoff under a vouch", cut.Stamp, refill.Floor)
 }

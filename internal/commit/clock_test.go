@@ -1,0 +1,106 @@
+package commit_test
+
+import (
+	"testing"
+	"time"
+)
+
+// mustCover fails the test unless a cutoff made now by i, at once and with 200,
+// covers the token.
+func (w *world) mustCover(i *issuer, t token) {
+	w.t.Helper()
+	receipt, err := i.Commit(w.ctx, cutoff(t.user, "cut"))
+	if err != nil || !receipt.Committed {
+		w.t.Fatalf("committed %t, %v", receipt.Committed, err)
+	}
+	if at := w.store.Cutoff(t.key); at < t.stamp {
+		w.t.Fatalf("cutoff at %d, %d ms below a token from before", at, t.stamp-at)
+	}
+}
+
+func (w *world) mustStamp() token {
+	w.t.Helper()
+	stamp, ok := w.store.Stamp()
+	if !ok {
+		w.t.Fatal("nobody can log in")
+	}
+	return newToken("alice", stamp)
+}
+
+// promoteSlow replaces the store by one without any data whose clock is behind.
+func (w *world) promoteSlow(by time.Duration) {
+	w.store.Restart()
+	w.store.SetClock(time.Hour - by)
+}
+
+// The server that takes over has a slow clock and none of the stamps. Whoever
+// vouches for it knows better, and so does who revokes before that.
+func TestStampsGoOnAfterAFailover(t *testing.T) {
+	for name, c := range map[string]struct{ loggedOff, vouched bool }{
+		"before a vouch":                   {false, false},
+		"after a vouch":                    {false, true},
+		"after a vouch, and without beats": {true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				a := w.issuer("a")
+				w.settled(a)
+				if c.loggedOff {
+					w.log.SetDown(true)
+					w.sleep(time.Minute)
+				}
+				first := w.mustStamp()
+				w.promoteSlow(5 * time.Minute)
+				if c.vouched {
+					w.sleep(10 * time.Second) // a reads the slow clock meanwhile
+					w.log.SetDown(false)
+					w.within(20*time.Second, "vouched for", w.vouched)
+				}
+				w.mustCover(a, first)
+			})
+		})
+	}
+}
+
+// Issuers that were started when nobody was left who knew the server before
+// have it from the beats in the log, and pass it on.
+func TestStampsGoOnInTheHandsOfOthers(t *testing.T) {
+	inWorld(t, func(w *world) {
+		last := w.issuer("a")
+		w.settled(last)
+		for slow := range time.Duration(3) {
+			w.promoteSlow((5 + slow) * time.Minute)
+			w.within(20*time.Second, "vouched for", w.vouched)
+			w.log.recreate()
+			pinned := w.mustStamp() // far above the slow clock
+			w.sleep(2 * staleness)
+			last.kill()
+			w.promoteSlow((6 + slow) * time.Minute)
+			last = w.issuer("b")
+			w.settled(last)
+			if slow == 2 {
+				w.mustCover(last, pinned)
+			}
+		}
+	})
+}
+
+// An issuer that has never found the store whole does not say 200 to a cutoff:
+// it does not know what the store has forgotten.
+func TestCutoffIsPendingWhileTheStoreIsUnknown(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.issuer("a")
+		w.settled(a)
+		w.promoteSlow(5 * time.Minute)
+		b := w.issuer("b")
+		receipt, err := b.Commit(w.ctx, cutoff("alice", "cut"))
+		if err != nil || receipt.Committed {
+			t.Fatalf("committed %t, %v, want pending", receipt.Committed, err)
+		}
+		w.within(20*time.Second, "vouched for", w.vouched)
+		w.settled(a, b)
+		if receipt, err = b.Commit(w.ctx, cutoff("alice", "cut")); err != nil || !receipt.Committed {
+			t.Fatalf("committed %t, %v", receipt.Committed, err)
+		}
+	})
+}
