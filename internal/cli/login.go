@@ -43,11 +43,11 @@ func askLogin(cmd *cobra.Command, user string) (who apiclient.Login, err error) 
 	in := bufio.NewReaderSize(cmd.InOrStdin(), maxSecret)
 	if who.Username = user; user == "" {
 		if who.Username, err = ask(cmd, in, "User name: "); err != nil {
-			return who, usage("no user name on standard input")
+			return who, unread("user name", err)
 		}
 	}
 	if who.Password, err = askSecret(cmd, in, "Password: "); err != nil || who.Password == "" {
-		return who, usage("no password on standard input")
+		return who, unread("password", err)
 	}
 	return who, nil
 }

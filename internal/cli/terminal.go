@@ -74,8 +74,18 @@ func unlessStopped(ctx context.Context, read func() (string, error)) (string, er
 	case r := <-done:
 		return r.text, r.err
 	case <-ctx.Done():
-		return "", context.Cause(ctx)
+		return "", errInterrupted
 	}
+}
+
+var errInterrupted = errors.New("interrupted: nothing was changed")
+
+// unread is the error for what should have come from standard input.
+func unread(what string, err error) error {
+	if errors.Is(err, errInterrupted) {
+		return err
+	}
+	return usage("no %s on standard input", what)
 }
 
 // confirm asks before something that cannot be taken back.
