@@ -50,6 +50,15 @@ func (c *Committer) floor() int64 {
 	return floor + 1
 }
 
+// next is the stamp of what the store could not be asked about: no higher than
+// it must be, because logins of the moment after it are to stay in.
+func (c *Committer) next() int64 {
+	if c.whole.Load() {
+		return c.known() + 1
+	}
+	return c.floor()
+}
+
 // Saw tells the committer of a stamp, so that its own are above it.
 func (c *Committer) Saw(stamp int64) { raise(&c.seen, stamp) }
 

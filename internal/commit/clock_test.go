@@ -104,3 +104,23 @@ func TestCutoffIsPendingWhileTheStoreIsUnknown(t *testing.T) {
 		}
 	})
 }
+
+// What an issuer has heard in beats is above the time, to be on the safe side.
+// Nobody who logs in elsewhere while one issuer cannot reach the store must be
+// logged out by that.
+func TestPendingCutoffDoesNotReachAhead(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.issuer("a"), w.issuer("b")
+		w.settled(a, b)
+		w.sleep(time.Minute)
+		last := w.mustStamp()
+		w.store.SetDown(true)
+		receipt, err := a.Commit(w.ctx, cutoff("alice", "cut"))
+		if err != nil || receipt.Committed {
+			t.Fatalf("committed %t, %v, want pending", receipt.Committed, err)
+		}
+		if ahead := receipt.Held.Stamp - last.stamp; ahead < 1 || ahead > 10 {
+			t.Errorf("stamped %d ms above a login at the same time", ahead)
+		}
+	})
+}

@@ -106,13 +106,15 @@ func (c *Committer) Draft(scope events.Scope, subject, reason, actor string) eve
 func (c *Committer) toStore(ctx context.Context, r events.Revocation) (events.Revocation, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	r.Stamp = max(r.Stamp, c.floor())
-	filed, err := c.store.Revoke(ctx, r)
-	if err == nil {
-		r = filed
+	told := r
+	told.Stamp = max(r.Stamp, c.floor())
+	filed, err := c.store.Revoke(ctx, told)
+	if err != nil {
+		r.Stamp = max(r.Stamp, c.next())
+		filed = r
 	}
-	c.Saw(r.Stamp)
-	return r, err
+	c.Saw(filed.Stamp)
+	return filed, err
 }
 
 func (c *Committer) toLog(ctx context.Context, r events.Revocation) (uint64, error) {
