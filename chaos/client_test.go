@@ -81,6 +81,18 @@ func (a answer) grant() (t *token, refresh string, ok bool) {
 	return &token{raw: g.Access, jti: jtiOf(g.Access), sid: g.SID, issued: time.Now()}, g.Refresh, true
 }
 
+// confirmed reports whether the answer is that all edges, or none that could
+// accept anything, are without a revocation.
+func (a answer) confirmed(edges int) bool {
+	var receipt struct {
+		Enforced bool `json:"enforced"`
+		Edges    struct {
+			Confirmed int `json:"confirmed"`
+		} `json:"edges"`
+	}
+	return json.Unmarshal(a.body, &receipt) == nil && (receipt.Enforced || receipt.Edges.Confirmed == edges)
+}
+
 // jtiOf reads a token without verifying it; it is our own.
 func jtiOf(raw string) string {
 	parts := strings.Split(raw, ".")

@@ -22,13 +22,36 @@ func (w *workload) someLogin(ctx context.Context) {
 	}
 }
 
-// someRevocation logs a session out or ends one token. What is not answered
-// with 200 or 202 will be tried again, as people do.
+// someRevocation logs a session out, ends one token, or all that a user has.
+// What is not answered with 200 or 202 will be tried again, as people do.
 func (w *workload) someRevocation(ctx context.Context) {
+	if rand.IntN(10) == 0 {
+		w.someCutoff(ctx)
+		return
+	}
 	if s := w.pool.take(least); s != nil {
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
 		w.end(ctx, w.anyIssuer(), s, rand.IntN(5) < 3)
+	}
+}
+
+// someCutoff ends all that a user has. The user's next login comes soon.
+func (w *workload) someCutoff(ctx context.Context) {
+	user, sessions := w.pool.takeUser(2 * least)
+	if len(sessions) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	over := taken(w.revoke(ctx, w.anyIssuer(), scopeUser, user))
+	for _, s := range sessions {
+		if over {
+			w.pool.end(s.tokens...)
+			w.pool.close(s)
+		} else {
+			w.pool.put(s)
+		}
 	}
 }
 
@@ -46,7 +69,7 @@ func (w *workload) end(ctx context.Context, issuer *node, s *session, whole bool
 		w.pool.close(s)
 		return outcome
 	}
-	outcome := w.revoke(ctx, issuer, t)
+	outcome := w.revoke(ctx, issuer, history.ScopeToken, t.jti)
 	if taken(outcome) {
 		s.tokens = append(s.tokens[:i:i], s.tokens[i+1:]...)
 		w.pool.end(t)

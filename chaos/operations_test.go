@@ -20,16 +20,19 @@ func (w *workload) call(ctx context.Context, edge *node, t *token) history.CallO
 
 // login opens a session; nil if that failed.
 func (w *workload) login(ctx context.Context, issuer *node) *session {
+	user := rand.IntN(users)
 	a := w.ask(ctx, issuer, http.MethodPost, "/v1/login", "", map[string]string{
-		"username": username(rand.IntN(users)), "password": w.cluster.secrets.password,
+		"username": username(user), "password": w.cluster.secrets.password,
 	})
 	t, refresh, ok := a.grant()
 	if !ok {
 		w.rec.Login(history.Grant{Span: a.Span})
 		return nil
 	}
-	w.rec.Login(history.Grant{Span: a.Span, SID: t.sid, JTI: t.jti, OK: true})
-	return &session{sid: t.sid, refresh: refresh, tokens: []*token{t}}
+	w.rec.Login(history.Grant{
+		Span: a.Span, SID: t.sid, JTI: t.jti, OK: true, Groups: []history.Target{{Scope: scopeUser, ID: userID(user)}},
+	})
+	return &session{sid: t.sid, user: userID(user), refresh: refresh, tokens: []*token{t}}
 }
 
 // refresh renews a session of which the caller is the only user. A refresh
@@ -57,15 +60,19 @@ func (w *workload) logout(ctx context.Context, issuer *node, t *token) history.R
 	return w.revoked(a, history.ScopeSession, t.sid)
 }
 
-// revoke ends one token, as an admin does.
-func (w *workload) revoke(ctx context.Context, issuer *node, t *token) history.RevokeOutcome {
-	a := w.ask(ctx, issuer, http.MethodPost, "/admin/v1/revocations", w.cluster.secrets.adminToken,
-		map[string]string{"scope": "token", "id": t.jti})
-	return w.revoked(a, history.ScopeToken, t.jti)
+// revoke ends one token or all that a user has, as an admin does who waits
+// until the edges have confirmed it.
+func (w *workload) revoke(ctx context.Context, issuer *node, scope, id string) history.RevokeOutcome {
+	a := w.ask(ctx, issuer, http.MethodPost, "/admin/v1/revocations?wait=confirmed&timeout=200ms",
+		w.cluster.secrets.adminToken, map[string]string{"scope": scope, "id": id})
+	return w.revoked(a, scope, id)
 }
 
 func (w *workload) revoked(a answer, scope, id string) history.RevokeOutcome {
 	outcome := revokeOutcome(a)
-	w.rec.Revoke(history.Revoke{Span: a.Span, Target: history.Target{Scope: scope, ID: id}, Outcome: outcome})
+	w.rec.Revoke(history.Revoke{
+		Span: a.Span, Target: history.Target{Scope: scope, ID: id}, Outcome: outcome,
+		Confirmed: a.confirmed(len(w.cluster.edges)),
+	})
 	return outcome
 }

@@ -18,7 +18,10 @@ import (
 	"github.com/curfew-auth/curfew/internal/testenv"
 )
 
-const users = 5
+const (
+	users     = 20
+	scopeUser = "user"
+)
 
 // secrets are made anew for every cluster.
 type secrets struct {
@@ -39,7 +42,7 @@ func makeSecrets(t testing.TB) secrets {
 	var file strings.Builder
 	file.WriteString("users:\n")
 	for i := range users {
-		fmt.Fprintf(&file, "  - username: %s\n    password_hash: %q\n    user_id: u-%d\n", username(i), hash, i)
+		fmt.Fprintf(&file, "  - username: %s\n    password_hash: %q\n    user_id: %s\n", username(i), hash, userID(i))
 	}
 	testenv.Must(t, os.Mkdir(s.keysDir, 0o700))
 	testenv.Must(t, os.WriteFile(s.usersFile, []byte(file.String()), 0o600))
@@ -47,6 +50,7 @@ func makeSecrets(t testing.TB) secrets {
 }
 
 func username(i int) string { return fmt.Sprintf("user%d", i) }
+func userID(i int) string   { return fmt.Sprintf("u-%d", i) }
 
 // frontIssuers returns a URL at which whichever issuer answers is found, as
 // behind a load balancer. Edges fetch the signing keys there.

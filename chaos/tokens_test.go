@@ -22,8 +22,8 @@ type token struct {
 
 // A session is what a client holds. Whoever took it out of the pool owns it.
 type session struct {
-	sid, refresh string
-	tokens       []*token
+	sid, user, refresh string
+	tokens             []*token
 }
 
 // A pool holds what clients can present. All methods may be called concurrently.
@@ -62,6 +62,23 @@ func (p *pool) takeClosed() *session {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return takeAny(&p.closed, 0)
+}
+
+// takeUser removes all sessions of the user whose turn it is.
+func (p *pool) takeUser(least int) (user string, all []*session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.live) <= least {
+		return "", nil
+	}
+	user = p.live[rand.IntN(len(p.live))].user
+	p.live = slices.DeleteFunc(p.live, func(s *session) bool {
+		if s.user == user {
+			all = append(all, s)
+		}
+		return s.user == user
+	})
+	return user, all
 }
 
 func takeAny(from *[]*session, least int) *session {

@@ -72,6 +72,9 @@ func (c *checker) accepted(op *Call, t *token) {
 	case v.After > c.limit:
 		v.Kind = LateAcceptance
 	}
+	if t.sure != nil && op.Start > t.sure.End {
+		c.found(Violation{Kind: AfterConfirmed, Call: op, Revoke: t.sure, After: op.Start - t.sure.End})
+	}
 	switch v.Kind {
 	case "":
 	case Reaccepted:

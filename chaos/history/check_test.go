@@ -96,7 +96,26 @@ func TestLateAcceptance(t *testing.T) {
 		{"503 is never late", one(token(Committed), call(30*s, 31*s, "e1", "t1", Unknown)), nil},
 		{"of the user", one(revoke(10*s, 11*s, alice.Scope, alice.ID, Committed), accepted(17*s)), []Kind{LateAcceptance}},
 		{"of another user", one(revoke(10*s, 11*s, alice.Scope, "default/bob", Committed), accepted(17*s)), nil},
-		{"the key", one(Revoke{span(10*s, 11*s), alice, true, Committed}, accepted(17*s)), []Kind{LateAcceptance}},
+		{"the key", one(Revoke{Span: span(10*s, 11*s), Target: alice, TokensOnly: true, Outcome: Committed}, accepted(17*s)), []Kind{LateAcceptance}},
+	} {
+		t.Run(f.name, f.run)
+	}
+}
+
+func TestAfterConfirmed(t *testing.T) {
+	confirmed := func(target Target, o RevokeOutcome) Revoke {
+		return Revoke{Span: span(10*s, 11*s), Target: target, Outcome: o, Confirmed: true}
+	}
+	accepted := func(start time.Duration) Call { return call(start, start+ms, "e1", "t1", Accepted) }
+	token := Target{ScopeToken, "t1"}
+	for _, f := range []fixture{
+		{"begun before the answer", one(confirmed(token, Committed), accepted(11*s)), nil},
+		{"begun after it", one(confirmed(token, Committed), accepted(11*s+ns)), []Kind{AfterConfirmed}},
+		{"and after the bound", one(confirmed(token, Committed), accepted(17*s)), []Kind{AfterConfirmed, LateAcceptance}},
+		{"of the user", one(confirmed(alice, Committed), accepted(12*s)), []Kind{AfterConfirmed}},
+		{"of another user", one(confirmed(Target{"user", "default/bob"}, Committed), accepted(12*s)), nil},
+		{"pending promises nothing", one(confirmed(token, Pending), accepted(12*s)), nil},
+		{"not confirmed", one(revoke(10*s, 11*s, ScopeToken, "t1", Committed), accepted(12*s)), nil},
 	} {
 		t.Run(f.name, f.run)
 	}
@@ -191,7 +210,7 @@ func TestCutoff(t *testing.T) {
 		{"after a pending one", with(user(Pending), 12*s, 13*s, Refused), nil},
 		{"after a lost one", with(user(Lost), 12*s, 13*s, Refused), nil},
 		{"a session's end reaches later tokens", with(revoke(10*s, 11*s, ScopeSession, "s1", Committed), 12*s, 13*s, Accepted), []Kind{LateAcceptance}},
-		{"mode refresh does not", with(Revoke{span(10*s, 11*s), Target{ScopeSession, "s1"}, true, Committed}, 12*s, 13*s, Accepted), nil},
+		{"mode refresh does not", with(Revoke{Span: span(10*s, 11*s), Target: Target{ScopeSession, "s1"}, TokensOnly: true, Outcome: Committed}, 12*s, 13*s, Accepted), nil},
 	} {
 		t.Run(f.name, f.run)
 	}

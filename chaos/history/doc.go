@@ -13,6 +13,8 @@
 //     even asked for: [FalseRefusal];
 //   - a refresh that started after the session's end was answered 200, and
 //     succeeded: [RefreshAfterEnd];
+//   - a token accepted by a call that started after every edge had confirmed
+//     its revocation, at whatever distance: [AfterConfirmed];
 //   - an operation that makes no sense, so that the history proves nothing:
 //     [Malformed].
 //

@@ -82,6 +82,9 @@ type Revoke struct {
 	// "refresh", a key. With ScopeToken it makes no difference.
 	TokensOnly bool          `json:"tokens_only,omitempty"`
 	Outcome    RevokeOutcome `json:"outcome"`
+	// Confirmed says that the answer was that every edge has it. Then none
+	// may accept any more, without waiting for the bound.
+	Confirmed bool `json:"confirmed,omitempty"`
 }
 
 // A Fault marks when something was broken on purpose. End is best set after

@@ -58,6 +58,7 @@ func TestDeafEdgeIsCaught(t *testing.T) {
 	forEachSeed(t, func(t *testing.T, w *sim) {
 		edge := w.edges[w.IntN(3)]
 		w.done[0].applied[edge] = forever
+		w.unconfirm()
 		w.h.Calls = nil
 		for w.h.Calls == nil || w.h.Calls[0].Outcome != Accepted { // 503 is right even here
 			w.h.Calls = nil
@@ -69,7 +70,7 @@ func TestDeafEdgeIsCaught(t *testing.T) {
 
 // One operation that breaks a rule is found among all those that break none.
 func TestInjectedViolationIsCaught(t *testing.T) {
-	for _, inject := range []func(*sim) Kind{injectLate, injectForgotten, injectFalse, injectRefresh} {
+	for _, inject := range []func(*sim) Kind{injectLate, injectForgotten, injectFalse, injectRefresh, injectConfirmed} {
 		name := string(inject(simulate(0)))
 		t.Run(name, func(t *testing.T) {
 			forEachSeed(t, func(t *testing.T, w *sim) {
@@ -119,7 +120,15 @@ func (w *sim) inject(t simToken, at Span, o CallOutcome) {
 	w.h.Calls = append(w.h.Calls, Call{at, w.edges[w.IntN(3)], t.JTI, t.SID, o})
 }
 
+// unconfirm leaves nothing confirmed, so that what is late is only late.
+func (w *sim) unconfirm() {
+	for i := range w.h.Revokes {
+		w.h.Revokes[i].Confirmed = false
+	}
+}
+
 func injectLate(w *sim) Kind {
+	w.unconfirm()
 	t, v := w.victim()
 	var kept []Call // without the refusals, which would make it a forgotten one
 	for _, c := range w.h.Calls {
@@ -133,6 +142,7 @@ func injectLate(w *sim) Kind {
 }
 
 func injectForgotten(w *sim) Kind {
+	w.unconfirm()
 	t, v := w.victim()
 	w.inject(t, span(v.Start, v.End), Refused)
 	w.inject(t, w.span(v.End+bound+1+w.upTo(60*s)), Accepted)
@@ -150,6 +160,18 @@ func injectFalse(w *sim) Kind {
 	}
 	w.inject(t, span(end-w.upTo(end), end), Refused)
 	return FalseRefusal
+}
+
+// injectConfirmed accepts a token that every edge has confirmed to be over, once.
+func injectConfirmed(w *sim) Kind {
+	w.unconfirm()
+	g := Grant{Span: span(200*s, 200*s+ms), SID: "confirmed", JTI: "confirmed", OK: true}
+	w.h.Logins = append(w.h.Logins, g)
+	w.h.Revokes = append(w.h.Revokes, Revoke{
+		Span: span(201*s, 202*s), Target: Target{ScopeToken, g.JTI}, Outcome: Committed, Confirmed: true,
+	})
+	w.inject(simToken{Grant: g}, span(202*s+1, 203*s), Accepted)
+	return AfterConfirmed
 }
 
 // injectRefresh refreshes the session that the first revocation ended.

@@ -35,6 +35,7 @@ func (v *Revoke) reaches(issued Span) reach {
 type fate struct {
 	first  *Revoke // starts first of those that may reach it: earlier, a refusal is false
 	ended  *Revoke // ends first of those answered 200 that must reach it: from then on B runs
+	sure   *Revoke // ends first of those that every edge has confirmed and that must reach it
 	reason int     // how many may reach it
 }
 
@@ -46,8 +47,14 @@ func (f *fate) add(v *Revoke, r reach) {
 	if f.first == nil || v.Start < f.first.Start {
 		f.first = v
 	}
-	if r == certain && v.Outcome == Committed && (f.ended == nil || v.End < f.ended.End) {
+	if r != certain || v.Outcome != Committed {
+		return
+	}
+	if f.ended == nil || v.End < f.ended.End {
 		f.ended = v
+	}
+	if v.Confirmed && (f.sure == nil || v.End < f.sure.End) {
+		f.sure = v
 	}
 }
 

@@ -25,7 +25,7 @@ func TestRecorderIsConcurrentAndStreams(t *testing.T) {
 				at := span(r.Now(), r.Now())
 				r.Login(Grant{Span: at, SID: "s" + id, JTI: "t" + id, OK: true, Groups: []Target{alice}})
 				r.Call(Call{at, "e1", "t" + id, "s" + id, Accepted})
-				r.Revoke(Revoke{at, Target{ScopeSession, "s" + id}, false, Lost})
+				r.Revoke(Revoke{Span: at, Target: Target{ScopeSession, "s" + id}, Outcome: Lost})
 				r.Refresh(Grant{Span: at, SID: "s" + id})
 				_ = r.History()
 			}

@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -93,7 +94,7 @@ func (w *sim) revokeAny() {
 }
 
 func (w *sim) revoke(target Target, o RevokeOutcome, tokensOnly bool, start time.Duration) {
-	v := Revoke{w.span(start), target, tokensOnly, o}
+	v := Revoke{Span: w.span(start), Target: target, TokensOnly: tokensOnly, Outcome: o}
 	r := simRevoke{v, w.within(v.Span), make(map[string]time.Duration)}
 	by := w.within(span(r.held, v.End)) + bound // answered, then B
 	if o != Committed {
@@ -108,6 +109,7 @@ func (w *sim) revoke(target Target, o RevokeOutcome, tokensOnly bool, start time
 			r.applied[e] = min(r.held+w.upTo(20*s), by)
 		}
 	}
+	v.Confirmed = o == Committed && slices.Max(slices.Collect(maps.Values(r.applied))) <= v.End
 	w.done = append(w.done, r)
 	w.h.Revokes = append(w.h.Revokes, v)
 }

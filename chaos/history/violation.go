@@ -16,12 +16,13 @@ const (
 	Forgotten       Kind = "forgotten"
 	FalseRefusal    Kind = "false refusal"
 	RefreshAfterEnd Kind = "refresh after end"
+	AfterConfirmed  Kind = "accepted after confirmation"
 	Malformed       Kind = "malformed"
 	Reaccepted      Kind = "accepted after refusal"
 )
 
 func kinds() []Kind {
-	return []Kind{LateAcceptance, Forgotten, FalseRefusal, RefreshAfterEnd, Malformed}
+	return []Kind{LateAcceptance, Forgotten, FalseRefusal, RefreshAfterEnd, AfterConfirmed, Malformed}
 }
 
 // A Violation is a finding with the operations it is about; those that do not
