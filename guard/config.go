@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/curfew-auth/curfew/internal/fleet"
 )
@@ -53,6 +54,9 @@ type Config struct {
 	FailOpen bool
 
 	Log *slog.Logger // default: none
+	// TracerProvider traces what becomes of revocations here, and what the
+	// store is asked; default: none.
+	TracerProvider trace.TracerProvider
 	// Registerer takes the metrics; default: none.
 	Registerer prometheus.Registerer
 }

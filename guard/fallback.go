@@ -70,10 +70,11 @@ func (f *fallback) ask(ctx context.Context, q redisstore.Question) (redisstore.V
 	}
 	ctx, cancel := context.WithTimeout(ctx, LookupTimeout)
 	defer cancel()
+	background := spanOf(ctx)
 	flight := f.flights.DoChan(q.String(), func() (any, error) {
 		at := f.elapsed()
 		verdict, err := f.execute(func() (redisstore.Verdict, error) {
-			own, cancel := context.WithTimeout(context.Background(), LookupTimeout)
+			own, cancel := context.WithTimeout(background, LookupTimeout)
 			defer cancel()
 			// The vouch must still be good when the answer is used.
 			return f.lookup.Lookup(own, q, f.staleness-LookupTimeout)

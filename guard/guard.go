@@ -114,6 +114,9 @@ func (g *Guard) openServers() (err error) {
 		if g.rdb, err = redisstore.Open(cfg.RedisURL, redisstore.Options{Timeout: LookupTimeout}); err != nil {
 			return err
 		}
+		if cfg.TracerProvider != nil {
+			redisstore.Trace(g.rdb)
+		}
 		lookup = redisstore.NewLookup(g.rdb, cfg.Region)
 	}
 	g.fallback = newFallback(lookup, cfg.Staleness, g.copy.Now, cfg.Log)
@@ -184,6 +187,7 @@ func (g *Guard) apply(batch []events.Message) error {
 // not enough either, since the store is asked only about what is known here.
 // So upgrade edges before issuers.
 func (g *Guard) applyRevocation(m events.Message) {
+	defer g.tracing(&m)()
 	r, err := events.DecodeRevocation(m.Data)
 	if err != nil {
 		g.metrics.unreadable.Inc()

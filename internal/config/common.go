@@ -24,6 +24,9 @@ type Common struct {
 	// while it says that it is not ready.
 	DrainDelay time.Duration `koanf:"drain_delay" default:"3s" usage:"how long to go on serving after SIGTERM, not ready, until load balancers have noticed"`
 
+	OTLPEndpoint string `koanf:"otlp_endpoint" usage:"URL of an OpenTelemetry collector to send traces to, e.g. http://127.0.0.1:4318; empty: no tracing"`
+	OTLPSample   int    `koanf:"otlp_sample" default:"1" usage:"trace one in this many requests, of those whose caller has not decided"`
+
 	PprofListen string `koanf:"pprof_listen" usage:"loopback address to serve profiles on (pprof); empty: none"`
 
 	AllowedOrigins string `koanf:"allowed_origins" usage:"origins, separated by commas, whose pages may use cookies here besides our own"`
@@ -71,6 +74,10 @@ func (c Common) check(p *checks) {
 	p.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
 	within(p, "drain_delay", c.DrainDelay, 0, 5*time.Minute)
 	p.matches("region", c.Region, regionForm, "1 to 32 of a-z, 0-9 and -")
+	if c.OTLPEndpoint != "" {
+		p.plainLink("otlp_endpoint", c.OTLPEndpoint)
+	}
+	within(p, "otlp_sample", c.OTLPSample, 1, 1_000_000)
 	if c.PprofListen != "" {
 		p.address("pprof_listen", c.PprofListen)
 		host, _, err := net.SplitHostPort(c.PprofListen)

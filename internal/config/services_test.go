@@ -31,7 +31,7 @@ func TestIssuerDefaults(t *testing.T) {
 	want := config.Issuer{
 		Common: config.Common{
 			Listen: ":8080", NATSURL: "nats://127.0.0.1:4222", RedisURL: "redis://127.0.0.1:6379/0",
-			IssuerURL: "http://localhost:8080", Audience: "curfew", Staleness: 5 * time.Second, LogLevel: "info", Region: "local", DrainDelay: 3 * time.Second,
+			IssuerURL: "http://localhost:8080", Audience: "curfew", Staleness: 5 * time.Second, LogLevel: "info", Region: "local", DrainDelay: 3 * time.Second, OTLPSample: 1,
 		},
 		Keys:       config.Keys{KeyAlgorithm: "EdDSA", KeyPublishDelay: time.Minute, KeyRetireMargin: 5 * time.Minute},
 		Audit:      config.Audit{AuditMaxAge: 90 * 24 * time.Hour, EventStreams: 64, RefreshAlarmCount: 30, RefreshAlarmWindow: time.Minute},
@@ -96,7 +96,7 @@ func TestEdgeWithoutRedis(t *testing.T) {
 
 // The names are part of CONTRACT: none may go, none may come unnoticed.
 func TestNamesOfSettings(t *testing.T) {
-	const common = "listen nats_url nats_creds redis_url issuer_url audience staleness log_level region drain_delay pprof_listen allowed_origins trusted_issuers"
+	const common = "listen nats_url nats_creds redis_url issuer_url audience staleness log_level region drain_delay otlp_endpoint otlp_sample pprof_listen allowed_origins trusted_issuers"
 	for cfg, more := range map[any]string{
 		&config.Issuer{}: "key_algorithm hs256_secret key_publish_delay key_retire_margin key_rotate_every audit_max_age audit_max_bytes event_streams refresh_alarm_count refresh_alarm_window keys_dir users_file admin_token admins admin_role admin_listen nats_replicas access_ttl refresh_ttl session_max refresh_grace sliding bind_device session_limit " +
 			"session_limit_per_kind session_limit_policy login_lock_threshold login_lock_window login_lock_duration " +

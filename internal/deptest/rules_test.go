@@ -18,6 +18,7 @@ var allowed = map[string][]string{
 	"internal/fleet":     {"internal/events"},
 	"internal/front":     {},
 	"internal/token":     {},
+	"internal/trace":     {},
 
 	// The rules.
 	"internal/session": {"internal/events", "internal/token"},
@@ -34,10 +35,10 @@ var allowed = map[string][]string{
 	"guard/fiberguard": {"guard", "internal/front"},
 
 	// The services, and what runs them.
-	"internal/edge": {"guard", "internal/config", "internal/front"},
+	"internal/edge": {"guard", "internal/config", "internal/front", "internal/trace"},
 	"internal/issuer": {
 		"internal/audit", "internal/commit", "internal/config", "internal/events", "internal/fleet", "internal/front",
-		"internal/redisstore", "internal/session", "internal/token", "internal/webhook",
+		"internal/redisstore", "internal/session", "internal/token", "internal/trace", "internal/webhook",
 	},
 	"internal/boot": {"internal/config", "internal/front", "internal/redisstore"},
 	"internal/up":   {"internal/config", "internal/edge", "internal/embedded", "internal/issuer", "internal/session"},

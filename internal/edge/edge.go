@@ -18,6 +18,7 @@ import (
 	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/front"
+	"github.com/curfew-auth/curfew/internal/trace"
 )
 
 // finish is how long running requests may take at the end.
@@ -32,7 +33,8 @@ type Edge struct {
 	// origins may use cookies here.
 	origins front.Origins
 	drain   *front.Drain
-	renewer *renewer // nil without silent renewal
+	traces  *trace.Provider // nil without tracing
+	renewer *renewer        // nil without silent renewal
 	app     *fiber.App
 	// upstream is nil for an edge that only decides. Such an edge is Fiber
 	// alone; with an upstream it is Fiber behind net/http (docs/adr/0009).
@@ -57,6 +59,11 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 		e.renewer = newRenewer(cfg.RenewURL, registry, log)
 	}
 	var err error
+	if e.traces, err = trace.Open(context.Background(), trace.Config{
+		Endpoint: cfg.OTLPEndpoint, Sample: cfg.OTLPSample, Service: "curfew-edge", Instance: cfg.EdgeID, Log: log,
+	}); err != nil {
+		return nil, fmt.Errorf("edge: %w", err)
+	}
 	e.guard, err = guard.New(context.Background(), guard.Config{
 		ID: cfg.EdgeID, URL: cfg.EdgeURL, Region: cfg.Region,
 		NATSURL: cfg.NATSURL, NATSCreds: cfg.NATSCreds, RedisURL: cfg.RedisURL,
@@ -64,7 +71,7 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 		Staleness: cfg.Staleness, Leeway: cfg.Leeway, CacheEntries: cfg.CacheEntries,
 		HS256Secret: cfg.HS256Secret, TrustedIssuers: trusted(cfg.TrustedIssuers),
 		FailOpen: cfg.FailMode == "allow", Mode: e.modes.strictest,
-		Log: log, Registerer: registry,
+		Log: log, Registerer: registry, TracerProvider: e.traces.API(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("edge: %w", err)
@@ -81,6 +88,7 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 
 // Run serves on ln until ctx ends, then drains.
 func (e *Edge) Run(ctx context.Context, ln net.Listener) error {
+	defer e.traces.Close()
 	defer e.guard.Close() // only after the last request
 	e.log.Info("edge listening", "address", ln.Addr().String())
 	running, ctx := errgroup.WithContext(ctx)
@@ -107,7 +115,7 @@ func (e *Edge) Ready() error { return cmp.Or(e.drain.Ready(), e.guard.Ready()) }
 
 func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
 	app := front.NewApp(front.AppConfig{
-		Name: "curfew edge", Log: e.log, Registry: registry, Origins: e.origins, Drain: e.drain,
+		Name: "curfew edge", Log: e.log, Registry: registry, Origins: e.origins, Drain: e.drain, Tracer: e.traces.Tracer(),
 	})
 	front.Probes(app, e.Ready, registry)
 	app.Get("/statusz", e.statusz)

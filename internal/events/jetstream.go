@@ -55,6 +55,8 @@ func (l *JetStream) Ensure(ctx context.Context) error {
 func (l *JetStream) Append(ctx context.Context, r Record) (uint64, error) {
 	msg := nats.NewMsg(l.subjects.of(r))
 	msg.Data = r.Data
+	ctx, end := publishing(ctx, msg)
+	defer end()
 	ack, err := l.js.PublishMsg(ctx, msg,
 		jetstream.WithExpectStream(l.subjects.Stream()),
 		jetstream.WithMsgTTL(max(r.TTL, time.Second).Round(time.Second)),

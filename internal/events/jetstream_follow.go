@@ -126,5 +126,8 @@ func (l *JetStream) message(raw *nats.Msg, d delivery, epoch string) Message {
 	if ttl := raw.Header.Get(jetstream.MsgTTLHeader); ttl != "" {
 		m.TTL, _ = time.ParseDuration(ttl)
 	}
+	if m.Kind == KindRevocation {
+		m.Traceparent = traceOf(raw.Header)
+	}
 	return m
 }

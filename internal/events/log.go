@@ -41,6 +41,8 @@ type Message struct {
 	Kind    Kind
 	TTL     time.Duration
 	Data    []byte
+	// Traceparent is the W3C Trace Context that it was published in, if any.
+	Traceparent string
 }
 
 // A Cursor marks the last message a reader has applied. The zero Cursor is the

@@ -8,6 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // MaxHeader bounds a request's header, in bytes, request line included.
@@ -28,6 +29,8 @@ type AppConfig struct {
 	BodyLimit int
 	// Origins may use cookies here besides the service's own.
 	Origins Origins
+	// Tracer makes a span of every request; nil: none.
+	Tracer trace.Tracer
 	// Drain is what Serve will end the application by; nil: it is not told.
 	Drain *Drain
 }
@@ -48,7 +51,7 @@ func NewApp(cfg AppConfig) *fiber.App {
 		ErrorHandler:                 errorHandler(cfg.Log),
 	})
 	refuseUnknownMethods(app)
-	app.Use(observe(cfg.Log, newMetrics(cfg.Registry), cfg.Drain), cfg.Origins.guardCookies)
+	app.Use(observe(cfg.Log, newMetrics(cfg.Registry), cfg.Drain, cfg.Tracer), cfg.Origins.guardCookies)
 	return app
 }
 

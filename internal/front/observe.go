@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // maxRequestID bounds a request id taken from a client, in bytes.
@@ -40,11 +41,12 @@ func RequestID(c *fiber.Ctx) string {
 
 // observe is the outermost middleware: request id, headers, panics, errors,
 // log and metrics.
-func observe(log *slog.Logger, m *metrics, drain *Drain) fiber.Handler {
+func observe(log *slog.Logger, m *metrics, drain *Drain, tracer trace.Tracer) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		start := c.Context().Time() // when the request had been read
 		id := identify(c)
 		secure(c)
+		span := startSpan(c, tracer)
 		err := guarded(c, log)
 		route := routeOf(c, err)
 		if err != nil {
@@ -57,6 +59,7 @@ func observe(log *slog.Logger, m *metrics, drain *Drain) fiber.Handler {
 		if drain.Ready() != nil {
 			c.Response().SetConnectionClose() // so that nobody sends the next request here
 		}
+		endSpan(span, c, route)
 		took := time.Since(start)
 		m.observe(route, c.Method(), c.Response().StatusCode(), took)
 		if log.Enabled(context.Background(), slog.LevelDebug) { // else not even the attributes are made

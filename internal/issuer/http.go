@@ -18,7 +18,7 @@ import (
 
 func (i *Issuer) newApp(registry *prometheus.Registry) *fiber.App {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	app := front.NewApp(front.AppConfig{Name: "curfew issuer", Log: i.log, Registry: registry, Origins: i.origins, Drain: i.drain})
+	app := front.NewApp(front.AppConfig{Name: "curfew issuer", Log: i.log, Registry: registry, Origins: i.origins, Drain: i.drain, Tracer: i.traces.Tracer()})
 	front.Probes(app, i.Ready, registry)
 	app.Use(i.rememberClient)
 
@@ -66,7 +66,7 @@ func (i *Issuer) adminRoutes(app *fiber.App) {
 
 // newAdminApp is what admin_listen serves: the admin calls and the probes.
 func (i *Issuer) newAdminApp(registry *prometheus.Registry) *fiber.App {
-	app := front.NewApp(front.AppConfig{Name: "curfew issuer, admin", Log: i.log, Registry: registry, Drain: i.drain})
+	app := front.NewApp(front.AppConfig{Name: "curfew issuer, admin", Log: i.log, Registry: registry, Drain: i.drain, Tracer: i.traces.Tracer()})
 	front.Probes(app, i.Ready, registry)
 	app.Use(i.rememberClient)
 	i.adminRoutes(app)

@@ -25,6 +25,7 @@ import (
 	"github.com/curfew-auth/curfew/internal/redisstore"
 	"github.com/curfew-auth/curfew/internal/session"
 	"github.com/curfew-auth/curfew/internal/token"
+	"github.com/curfew-auth/curfew/internal/trace"
 	"github.com/curfew-auth/curfew/internal/webhook"
 )
 
@@ -37,6 +38,7 @@ type Issuer struct {
 	log      *slog.Logger
 	origins  front.Origins
 	drain    *front.Drain
+	traces   *trace.Provider // nil without tracing
 	keys     *token.Keyring
 	verifier *token.Verifier
 	nc       *nats.Conn
@@ -76,6 +78,11 @@ func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
 	i.meter = session.NewMetrics(registry)
 	var err error
 	if i.proxies, err = front.ParseProxies(cfg.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	if i.traces, err = trace.Open(context.Background(), trace.Config{
+		Endpoint: cfg.OTLPEndpoint, Sample: cfg.OTLPSample, Service: "curfew-issuer", Instance: cfg.Listen, Log: log,
+	}); err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
 	if err := errors.Join(i.openKeys(), i.openServers(registry)); err != nil {
@@ -129,6 +136,9 @@ func (i *Issuer) openServers(registry prometheus.Registerer) (err error) {
 	cfg := i.config
 	if i.rdb, err = redisstore.Open(cfg.RedisURL, redisstore.Options{}); err != nil {
 		return err
+	}
+	if i.traces != nil {
+		redisstore.Trace(i.rdb)
 	}
 	i.lookup = redisstore.NewLookup(i.rdb, cfg.Region)
 	if i.nc, err = events.Connect(cfg.NATSURL, cfg.NATSCreds, "curfew issuer", i.log); err != nil {
@@ -228,6 +238,7 @@ func (i *Issuer) endStreams() { time.AfterFunc(i.config.DrainDelay, i.streams.en
 func (i *Issuer) Ready() error { return cmp.Or(i.drain.Ready(), i.keeper.Ready()) }
 
 func (i *Issuer) close() {
+	i.traces.Close()
 	if i.streams != nil {
 		i.streams.end()
 	}
