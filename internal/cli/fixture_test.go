@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -87,6 +88,8 @@ func (s *shell) runTo(ctx context.Context, stdin io.Reader, args ...string) outc
 	root.SetOut(&stdout)
 	root.SetErr(&stderr)
 	root.SetArgs(args)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute) // against hangs
+	defer cancel()
 	err := root.ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(&stderr, err)

@@ -36,7 +36,7 @@ func (s *shell) start(args ...string) *running {
 	root.SetOut(outW)
 	root.SetErr(errW)
 	root.SetArgs(args)
-	ctx, stop := context.WithCancel(s.t.Context())
+	ctx, stop := context.WithTimeout(s.t.Context(), time.Minute) // against hangs
 	r := &running{s.t, [2]io.Reader{outR, errR}, bufio.NewScanner(outR), bufio.NewScanner(errR), stop, make(chan error, 1)}
 	go func() {
 		err := root.ExecuteContext(ctx)
