@@ -21,6 +21,7 @@ func TestProblem(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"code":"unavailable","title":"Not now","detail":"the store"}`:             "unavailable: Not now: the store (try again in 7s)",
 		`{"error":"temporarily_unavailable","error_description":"the store rests"}`: "temporarily_unavailable: the store rests",
+		`{"code":"a\u001b[2Jb","title":"c\u202ed"}`:                                 "a[2Jb: cd",
 		`<html>`: "no reason",
 		`null`:   "no reason",
 	} {

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // maxProblem bounds the body of a refusal, in bytes.
@@ -59,6 +61,7 @@ func problemOf(res *http.Response) *Problem {
 	if p.Code == "" {
 		p.readOAuth(body)
 	}
+	p.Code, p.Title, p.Detail = plain(p.Code), plain(p.Title), plain(p.Detail)
 	p.Status, p.Host = res.StatusCode, res.Request.URL.Host
 	p.Date, _ = http.ParseTime(res.Header.Get("Date"))
 	if n, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && n > 0 {
@@ -84,6 +87,16 @@ func where(link string) string {
 		return u.Host
 	}
 	return "that URL"
+}
+
+// plain drops what could steer a terminal: errors are shown on one.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, text)
 }
 
 // readOAuth reads the other form that refusals have (RFC 6749 section 5.2).
