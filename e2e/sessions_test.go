@@ -81,8 +81,9 @@ func endOwnSessions(t *testing.T, c *cluster) {
 func checkEnded(t *testing.T, a answer, ids ...string) {
 	t.Helper()
 	ended := decode[struct {
-		Ended    int       `json:"ended"`
-		Receipts []receipt `json:"receipts"`
+		Ended     int       `json:"ended"`
+		Receipts  []receipt `json:"receipts"`
+		ElapsedMS float64   `json:"elapsed_ms"`
 	}](t, a)
 	var got []string
 	for _, r := range ended.Receipts {
@@ -91,7 +92,7 @@ func checkEnded(t *testing.T, a answer, ids ...string) {
 		}
 		got = append(got, r.ID)
 	}
-	if ended.Ended != len(ids) || !slices.Equal(got, ids) {
+	if ended.ElapsedMS <= 0 || ended.Ended != len(ids) || !slices.Equal(got, ids) {
 		t.Errorf("ended %v, want %v", got, ids)
 	}
 }

@@ -118,8 +118,13 @@ func (s *setup) healthcheck(t *testing.T, path string, of *service, code int) {
 	if path == s.bin.Issuer {
 		env = append(env, "CURFEW_KEYS_DIR="+s.keysDir(), "CURFEW_USERS_FILE="+s.usersFile(), "CURFEW_ADMIN_TOKEN_FILE="+s.adminFile())
 	}
-	o := execute(t, command{path: path, args: []string{"healthcheck"}, env: env}).mustExit(t, code)
-	if code != 0 {
-		o.mustSay(t, "not ready: 503")
+	alone := []string{"healthcheck", "--address", strings.TrimPrefix(of.url, "http://")}
+	for _, o := range []outcome{
+		execute(t, command{path: path, args: []string{"healthcheck"}, env: env}).mustExit(t, code),
+		execute(t, command{path: path, args: alone}).mustExit(t, code), // without any configuration
+	} {
+		if code != 0 {
+			o.mustSay(t, "not ready: 503")
+		}
 	}
 }

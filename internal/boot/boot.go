@@ -85,11 +85,16 @@ func serve(ctx context.Context, name, version string, cfg Settings, open func(*s
 }
 
 // healthcheck asks the service on this machine whether it is ready, for
-// container images that have no shell. It reads the service's own settings.
+// container images that have no shell. It reads the service's own settings,
+// unless it is told the address.
 func healthcheck(cfg Settings) *cobra.Command {
+	var address string
 	cmd := &cobra.Command{
 		Use: "healthcheck", Short: "exit 0 if the service on this machine is ready",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if address != "" {
+				return front.Healthcheck(cmd.Context(), address)
+			}
 			if err := config.Load(cmd, cfg, os.Environ()); err != nil {
 				return err
 			}
@@ -97,6 +102,7 @@ func healthcheck(cfg Settings) *cobra.Command {
 		},
 	}
 	config.Bind(cmd, cfg)
+	cmd.Flags().StringVar(&address, "address", "", "`host:port` that it listens on; no other setting is then read")
 	return cmd
 }
 
