@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"github.com/curfew-auth/curfew/internal/testenv"
 )
 
@@ -80,7 +82,7 @@ func goodPasses(t *testing.T, d *door) {
 			t.Errorf("%s: %d, at the app %d times", a.target, res.StatusCode, len(got))
 			continue
 		}
-		if err := ours(got[0].header); err != nil {
+		if err := d.ours(got[0].header); err != nil {
 			t.Errorf("%s: %v", a.target, err)
 		}
 	}
@@ -88,11 +90,11 @@ func goodPasses(t *testing.T, d *door) {
 
 // ours says what is wrong with the identity headers that an app got: all are
 // alice's, none comes twice, and none is there in another spelling.
-func ours(h http.Header) error {
+func (d *door) ours(h http.Header) error {
 	if h.Get("X-Curfew-Session") == "" || h.Get("X-Curfew-Issuer") == "" {
 		return errors.New("no X-Curfew-Session or no X-Curfew-Issuer")
 	}
-	want := map[string]string{"X-Curfew-User": "u-1", "X-Curfew-Tenant": "default", "X-Curfew-Roles": "user", "X-Curfew-Scope": "", "X-Curfew-Session": h.Get("X-Curfew-Session"), "X-Curfew-Issuer": h.Get("X-Curfew-Issuer")}
+	want := map[string]string{"X-Curfew-User": "u-1", "X-Curfew-Tenant": "default", "X-Curfew-Roles": "user", "X-Curfew-Scope": "", "X-Curfew-Session": h.Get("X-Curfew-Session"), "X-Curfew-Issuer": h.Get("X-Curfew-Issuer"), "X-Curfew-Assertion": h.Get("X-Curfew-Assertion")}
 	for name, value := range want {
 		if got := h.Values(name); strings.Join(got, "|") != value {
 			return fmt.Errorf("%s is %q, want %q", name, got, value)
@@ -103,7 +105,18 @@ func ours(h http.Header) error {
 			return fmt.Errorf("%s: %q came through", name, values)
 		}
 	}
-	return nil
+	return d.asserted(h)
+}
+
+// asserted: the signed statement says the same as the headers.
+func (d *door) asserted(h http.Header) error {
+	claims := jwt.MapClaims{}
+	_, err := jwt.ParseWithClaims(h.Get("X-Curfew-Assertion"), claims, func(*jwt.Token) (any, error) { return d.key.Public(), nil },
+		jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithAudience("app"), jwt.WithExpirationRequired())
+	if err == nil && (claims["sub"] != h.Get("X-Curfew-User") || claims["sid"] != h.Get("X-Curfew-Session")) {
+		err = fmt.Errorf("the assertion is about %v", claims)
+	}
+	return err
 }
 
 // letters is a name for a reader to whom every other character is the same.

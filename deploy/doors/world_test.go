@@ -5,12 +5,17 @@ package doors_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -37,6 +42,7 @@ type world struct {
 	log     *faultproxy.Proxy // between edge and NATS
 	natsURL string            // through that line
 	app     *app
+	key     ed25519.PrivateKey // of the edges' assertions
 }
 
 func newWorld(t *testing.T) *world {
@@ -46,7 +52,9 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { testenv.Must(t, c.Close()) })
 	nats, err := url.Parse(c.NATSURL)
 	testenv.Must(t, err)
-	w := &world{cluster: c, log: testenv.Proxy(t, nats.Host), app: newApp(t)}
+	_, key, err := ed25519.GenerateKey(nil)
+	testenv.Must(t, err)
+	w := &world{cluster: c, log: testenv.Proxy(t, nats.Host), app: newApp(t), key: key}
 	nats.Host = w.log.Addr()
 	w.natsURL = nats.String()
 	w.edge = testenv.Proxy(t, w.startEdge(t, func(*config.Edge) {}))
@@ -59,7 +67,7 @@ func (w *world) startEdge(t *testing.T, change func(*config.Edge)) (address stri
 	var cfg config.Edge
 	config.Defaults(&cfg)
 	cfg.EdgeID, cfg.IssuerURL, cfg.NATSURL, cfg.RedisURL, cfg.Staleness = "door", w.cluster.IssuerURL, w.natsURL, config.NoRedis, bound
-	cfg.DrainDelay = 0
+	cfg.DrainDelay, cfg.Assertion, cfg.AssertionKey = 0, "app", w.assertionKey(t)
 	change(&cfg)
 	cfg.Resolve()
 	e, err := edge.New(cfg, slog.New(slog.DiscardHandler))
@@ -75,6 +83,16 @@ func (w *world) startEdge(t *testing.T, change func(*config.Edge)) (address stri
 	})
 	testenv.Eventually(t, patience, e.Ready)
 	return ln.Addr().String()
+}
+
+// assertionKey writes the key with which all edges sign, and that ours trusts.
+func (w *world) assertionKey(t *testing.T) (file string) {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(w.key)
+	testenv.Must(t, err)
+	file = filepath.Join(t.TempDir(), "key.pem")
+	testenv.Must(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600))
+	return file
 }
 
 // passingTo makes an edge a proxy itself.

@@ -1,7 +1,7 @@
 -- Asks a Curfew edge about a request. Sets txn.curfew_status: the edge's answer,
 -- or 503 when there was none. Only a 200 is a yes.
 local passed_on = { "authorization", "cookie", "origin", "sec-fetch-site", "x-request-id" }
-local identity = { "user", "session", "tenant", "roles", "scope", "issuer" }
+local identity = { "user", "session", "tenant", "roles", "scope", "issuer", "assertion" }
 
 local function first(headers, name)
   local values = headers and headers[name]

@@ -34,6 +34,9 @@ type Edge struct {
 
 	HS256Secret string `koanf:"hs256_secret" secret:"true" usage:"secret of an issuer that signs with HS256; whoever holds it can sign"`
 
+	Assertion    string `koanf:"assertion" usage:"audience of a signed assertion for the API about whose a request is; empty: none"`
+	AssertionKey string `koanf:"assertion_key" usage:"file with the Ed25519 key that signs it (PKCS #8, PEM); default: a new one at every start"`
+
 	Renew       bool          `koanf:"renew" usage:"renew expired access cookies at the issuer, within the same request"`
 	RenewURL    string        `koanf:"renew_url" usage:"where refresh tokens are exchanged; default: at the issuer"`
 	RenewBefore time.Duration `koanf:"renew_before" default:"0s" usage:"renew access cookies this long before they expire"`
@@ -85,6 +88,13 @@ func (c Edge) Validate() error {
 	within(&p, "upstream_stall", c.UpstreamStall, time.Second, time.Hour)
 	within(&p, "upstream_max_body", c.UpstreamMaxBody, 0, math.MaxInt)
 	p.networks("trusted_proxies", c.TrustedProxies)
+	if c.Assertion != "" {
+		p.matches("assertion", c.Assertion, audienceForm, "1 to 255 visible ASCII characters")
+	}
+	if c.AssertionKey != "" {
+		p.that("assertion_key", c.Assertion != "", "is of no use without assertion")
+		p.file("assertion_key", c.AssertionKey, "make one with openssl genpkey -algorithm ed25519, or leave the setting out")
+	}
 	if c.RenewURL != "" {
 		p.plainLink("renew_url", c.RenewURL)
 	}

@@ -30,6 +30,7 @@ type doors struct {
 	check   func(context.Context, string) (guard.Identity, error)
 	names   *naming
 	origins front.Origins
+	asserts *assertor // nil: no assertions
 }
 
 func (d *doors) register(app *fiber.App) {
@@ -64,7 +65,12 @@ func (d *doors) answer(c *fiber.Ctx, method string) error {
 		return d.refuse(c, front.Forbidden().Because(err))
 	}
 	d.names.answer(&c.Response().Header, &id)
-	return nil
+	if d.asserts == nil {
+		return nil
+	}
+	signed, err := d.asserts.of(raw, &id)
+	c.Response().Header.SetCanonical(d.names.assertion, []byte(signed))
+	return err
 }
 
 // nginx knows 2xx, 401 and 403, and makes a 500 of everything else. So what is

@@ -121,7 +121,14 @@ func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
 	app.Get("/statusz", e.statusz)
 	app.Get("/v1/whoami", e.whoami)
 	names := newNaming(e.config.IdentityHeaders)
-	(&doors{check: e.guard.Check, names: names, origins: e.origins}).register(app)
+	asserts, err := newAssertor(e.config)
+	if err != nil {
+		return nil, err
+	}
+	if asserts != nil {
+		app.Get("/.well-known/jwks.json", asserts.jwks)
+	}
+	(&doors{check: e.guard.Check, names: names, origins: e.origins, asserts: asserts}).register(app)
 	if e.config.Upstream == "" {
 		return app, nil
 	}
@@ -134,6 +141,7 @@ func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
 		return nil, err
 	}
 	e.upstream = newUpstream(e.config, target, trusted)
+	e.upstream.asserts = asserts
 	e.upstream.check, e.upstream.live, e.upstream.origins, e.upstream.ending = e.check, e.guard.CheckLive, e.origins, e.drain.Begun()
 	app.Use(e.upstream.handle)
 	return app, nil

@@ -113,6 +113,11 @@ func (x *extAuthz) allowed(client http.Header, res *fasthttp.Response) *authv3.C
 		ours[key] = true
 		ok.Headers = append(ok.Headers, option(key, string(res.Header.PeekBytes(name)), true))
 	}
+	if signed := res.Header.PeekBytes(x.names.assertion); len(signed) > 0 {
+		key := strings.ToLower(string(x.names.assertion))
+		ours[key] = true
+		ok.Headers = append(ok.Headers, option(key, string(signed), false))
+	}
 	for name := range client {
 		if strings.HasPrefix(plainName(name), x.names.reserved) && !ours[strings.ToLower(name)] {
 			ok.HeadersToRemove = append(ok.HeadersToRemove, name)

@@ -22,6 +22,8 @@ type naming struct {
 	scope    []byte // separated by blanks
 	issuer   []byte // without which the others tell nobody apart
 	code     []byte // of a refusal, why
+
+	assertion []byte // of all of it, signed; only where that is wanted
 }
 
 func newNaming(prefix string) *naming {
@@ -30,6 +32,7 @@ func newNaming(prefix string) *naming {
 		reserved: plainName(prefix),
 		user:     name("User"), session: name("Session"), tenant: name("Tenant"),
 		roles: name("Roles"), scope: name("Scope"), issuer: name("Issuer"), code: name("Code"),
+		assertion: name("Assertion"),
 	}
 }
 

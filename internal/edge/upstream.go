@@ -41,6 +41,7 @@ type upstream struct {
 	names   *naming
 	origins front.Origins
 	trusted front.Proxies
+	asserts *assertor // nil: no assertions
 
 	maxBody   int64         // bytes
 	stall     time.Duration // how long a client may make no progress
@@ -104,7 +105,13 @@ func (u *upstream) handle(c *fiber.Ctx) error {
 	if r.ContentLength > u.maxBody {
 		return front.PayloadTooLarge()
 	}
-	return u.pass(c, x, &a)
+	var signed string
+	if u.asserts != nil {
+		if signed, err = u.asserts.of(a.raw, &a.id); err != nil {
+			return err
+		}
+	}
+	return u.pass(&passage{c: c, exchange: x, admission: &a, assertion: signed})
 }
 
 // A passage is one request on its way.
@@ -112,6 +119,7 @@ type passage struct {
 	c         *fiber.Ctx
 	exchange  *front.Exchange
 	admission *admission
+	assertion string // empty: none is wanted
 	client    *client
 	lasting   atomic.Bool // the answer has no end of its own
 	failure   error       // of the upstream, before its answer began
@@ -121,8 +129,8 @@ type passageKey struct{}
 
 func passageOf(r *http.Request) *passage { return r.Context().Value(passageKey{}).(*passage) }
 
-func (u *upstream) pass(c *fiber.Ctx, x *front.Exchange, a *admission) error {
-	p := &passage{c: c, exchange: x, admission: a}
+func (u *upstream) pass(p *passage) error {
+	x := p.exchange
 	ctx, end := context.WithCancelCause(context.WithValue(x.Request.Context(), passageKey{}, p))
 	defer end(nil)
 	p.client = &client{ResponseWriter: x.Writer, control: http.NewResponseController(x.Writer), ctx: ctx, stall: u.stall}

@@ -15,6 +15,9 @@ func (u *upstream) rewrite(p *httputil.ProxyRequest) {
 	p.SetURL(u.target)
 	u.forwarded(p)
 	u.names.forward(p.Out.Header, &of.admission.id)
+	if of.assertion != "" {
+		p.Out.Header.Set(string(u.names.assertion), of.assertion)
+	}
 	front.StripPair(p.Out.Header) // the API has no use for what is as good as a password
 	p.Out.Header.Set("X-Request-Id", front.RequestID(of.c))
 }
