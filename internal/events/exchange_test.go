@@ -49,7 +49,7 @@ func TestExchangeStopsInOrder(t *testing.T) {
 	select {
 	case <-stopped:
 		t.Error("stopped with a question unanswered")
-	default:
+	case <-time.After(200 * time.Millisecond): // in which it would have stopped, if it did not wait
 	}
 	close(release)
 	if err := <-answered; err != nil {
