@@ -167,7 +167,7 @@ func TestAssertionKeys(t *testing.T) {
 	if one, two := testAssertor(t, file), testAssertor(t, file); one.kid != two.kid || !one.key.Equal(key) {
 		t.Error("two edges with one key differ")
 	}
-	if testAssertor(t, "").kid == testAssertor(t, "").kid {
+	if one, two := testAssertor(t, ""), testAssertor(t, ""); one.kid == two.kid {
 		t.Error("two edges without a file have the same key")
 	}
 	for _, bad := range []string{"", "secret words", "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"} {
