@@ -16,7 +16,7 @@ const module = "github.com/curfew-auth/curfew/"
 // Nobody outside this module could name a type of an internal package, so none
 // may stand in what is exported.
 func TestExportedNamesShowNoInternalTypes(t *testing.T) {
-	packages := []string{module + "guard", module + "guard/fiberguard"}
+	packages := []string{module + "guard", module + "guard/fiberguard", module + "guard/grpcguard"}
 	imports := importer.ForCompiler(token.NewFileSet(), "gc", compiled(t, packages))
 	for _, path := range packages {
 		pkg, err := imports.Import(path)

@@ -33,6 +33,7 @@ var allowed = map[string][]string{
 	"guard": {"internal/cache", "internal/events", "internal/fleet", "internal/redisstore", "internal/token"},
 
 	"guard/fiberguard": {"guard", "internal/front"},
+	"guard/grpcguard":  {"guard"},
 
 	// The services, and what runs them.
 	"internal/edge": {"guard", "internal/config", "internal/front", "internal/trace"},
