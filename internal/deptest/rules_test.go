@@ -8,6 +8,7 @@ const module = "github.com/curfew-auth/curfew/"
 // where it stands.
 var allowed = map[string][]string{
 	// The contracts and the parts that know nothing of the rest.
+	"api":                {},
 	"internal/apiclient": {},
 	"internal/cache":     {},
 	"internal/config":    {},
@@ -36,8 +37,9 @@ var allowed = map[string][]string{
 	"guard/grpcguard":  {"guard"},
 
 	// The services, and what runs them.
-	"internal/edge": {"guard", "internal/config", "internal/front", "internal/trace"},
+	"internal/edge": {"api", "guard", "internal/config", "internal/front", "internal/trace"},
 	"internal/issuer": {
+		"api",
 		"internal/audit", "internal/commit", "internal/config", "internal/events", "internal/fleet", "internal/front",
 		"internal/redisstore", "internal/session", "internal/token", "internal/trace", "internal/webhook",
 	},
@@ -53,6 +55,7 @@ var allowed = map[string][]string{
 	"internal/cli/contexts": {},
 
 	// Conformance suites and doubles.
+	"api/apitest":                   {"api"},
 	"internal/commit/memstore":      {"internal/commit", "internal/events", "internal/session"},
 	"internal/events/logtest":       {"internal/events"},
 	"internal/events/memlog":        {"internal/events"},
@@ -65,7 +68,7 @@ var tops = []string{"chaos", "cmd", "deploy", "e2e", "examples", "scripts"}
 
 // testOnly are imported by tests alone, and by their like.
 var testOnly = []string{
-	"internal/testenv", "internal/commit/memstore", "internal/events/logtest", "internal/events/memlog", "internal/redisstore/storetest",
+	"api/apitest", "internal/testenv", "internal/commit/memstore", "internal/events/logtest", "internal/events/memlog", "internal/redisstore/storetest",
 }
 
 // testOnlyToo may import what is for tests: make cluster starts its servers as

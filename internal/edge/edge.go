@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/curfew-auth/curfew/api"
 	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/front"
@@ -129,7 +130,9 @@ func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
 		app.Get("/.well-known/jwks.json", asserts.jwks)
 	}
 	(&doors{check: e.guard.Check, names: names, origins: e.origins, asserts: asserts}).register(app)
-	if e.config.Upstream == "" {
+	if e.config.Upstream == "" { // else these paths are the API's own
+		document := api.Edge()
+		front.Describe(app, document.YAML, document.JSON)
 		return app, nil
 	}
 	target, err := url.Parse(e.config.Upstream)

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/curfew-auth/curfew/api"
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/front"
@@ -20,6 +21,7 @@ func (i *Issuer) newApp(registry *prometheus.Registry) *fiber.App {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	app := front.NewApp(front.AppConfig{Name: "curfew issuer", Log: i.log, Registry: registry, Origins: i.origins, Drain: i.drain, Tracer: i.traces.Tracer()})
 	front.Probes(app, i.Ready, registry)
+	describe(app)
 	app.Use(i.rememberClient)
 
 	app.Post("/v1/login", i.login)
@@ -38,6 +40,11 @@ func (i *Issuer) newApp(registry *prometheus.Registry) *fiber.App {
 		i.adminRoutes(app)
 	}
 	return app
+}
+
+func describe(app *fiber.App) {
+	document := api.Issuer()
+	front.Describe(app, document.YAML, document.JSON)
 }
 
 // rememberClient lets the rules put into the trail where a request came from.
@@ -68,6 +75,7 @@ func (i *Issuer) adminRoutes(app *fiber.App) {
 func (i *Issuer) newAdminApp(registry *prometheus.Registry) *fiber.App {
 	app := front.NewApp(front.AppConfig{Name: "curfew issuer, admin", Log: i.log, Registry: registry, Drain: i.drain, Tracer: i.traces.Tracer()})
 	front.Probes(app, i.Ready, registry)
+	describe(app)
 	app.Use(i.rememberClient)
 	i.adminRoutes(app)
 	return app
