@@ -52,7 +52,7 @@ case "$*" in *install*`+pkg+`*|add*`+pkg+`*) printf '#!/bin/sh\n%s\n' '`+script+
 
 func (m machine) run(script string) (string, error) {
 	cmd := exec.Command("/bin/sh", script)
-	cmd.Env = []string{"PATH=" + m.path, "SBIN=", "POLICY=" + m.policy()}
+	cmd.Env = []string{"PATH=" + m.path, "HOME=" + m.path, "SBIN=", "POLICY=" + m.policy()}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
