@@ -13,8 +13,17 @@ import (
 )
 
 var client = &http.Client{
+	Transport:     keeping(),
 	Timeout:       20 * time.Second,
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// keeping keeps a connection for each of the clients of a test, so that
+// thousands of calls do not use up the ports.
+func keeping() *http.Transport {
+	tr := http.DefaultTransport.(*http.Transport).Clone()
+	tr.MaxIdleConnsPerHost = clients
+	return tr
 }
 
 // A call is one request. The method is GET, or POST when there is a body.
