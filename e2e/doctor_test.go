@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"crypto/ed25519"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -73,20 +74,33 @@ func findWrongKey(t *testing.T, w *ward) {
 	}))
 	t.Cleanup(other.Close)
 	edge := w.second(t, "CURFEW_JWKS_URL="+other.URL)
-	w.reported(t, "edge-2")
+	w.reported(t, "edge-2", `"other"`)
 	w.finds(t, []string{"keys edge-2", "login edge-2"}, edge)
 }
 
-// reported waits until the issuer has heard of an edge.
-func (w *ward) reported(t *testing.T, id string) {
+// reported waits until the issuer has heard of an edge of which its report says
+// all of that, so that it is not an earlier one of the same name.
+func (w *ward) reported(t *testing.T, id string, says ...string) {
 	t.Helper()
+	says = append(says, `"id":"`+id+`"`)
 	testenv.Eventually(t, patience, func() error {
 		a, err := send(call{url: w.issuer.url + "/admin/v1/edges", bearer: w.admin})
-		if err == nil && !strings.Contains(string(a.body), `"id":"`+id+`"`) {
-			err = fmt.Errorf("%s has not reported: %s", id, a.body)
+		if err != nil {
+			return err
 		}
-		return err
+		var list struct{ Edges []json.RawMessage }
+		if err := json.Unmarshal(a.body, &list); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(list.Edges, func(edge json.RawMessage) bool { return containsAll(string(edge), says) }) {
+			return fmt.Errorf("%s has not reported: %s", id, a.body)
+		}
+		return nil
 	})
+}
+
+func containsAll(text string, parts []string) bool {
+	return !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(text, part) })
 }
 
 func findWrongClock(t *testing.T, w *ward) {
@@ -110,13 +124,13 @@ func findWrongClock(t *testing.T, w *ward) {
 
 func findStateless(t *testing.T, w *ward) {
 	edge := w.second(t, "CURFEW_CHECK_MODE=stateless")
-	w.reported(t, "edge-2")
+	w.reported(t, "edge-2", `"stateless"`)
 	w.finds(t, []string{"revoke edge-2"}, edge)
 }
 
 func findStopped(t *testing.T, w *ward) {
 	edge := w.second(t, "CURFEW_EDGE_URL=http://"+port.Loopback(w.ports[3]))
-	w.reported(t, "edge-2")
+	w.reported(t, "edge-2", edge.url)
 	testenv.Must(t, edge.Pause())
 	w.finds(t, []string{"edge edge-2"}, edge)
 }
