@@ -1,4 +1,9 @@
 package guard
 
+import "github.com/curfew-auth/curfew/internal/fleet"
+
+// Holds is what the node answers to an issuer that asks for a confirmation.
+func (g *Guard) Holds(e fleet.Entry) bool { return g.holds(e) }
+
 // LiveConnections is how many are watched.
 func (g *Guard) LiveConnections() int { return len(g.watches.all()) }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/fleet"
 	"github.com/curfew-auth/curfew/internal/testenv"
 	"github.com/curfew-auth/curfew/internal/token"
 )
@@ -77,6 +78,36 @@ func TestScopes(t *testing.T) {
 			byCopy := m.node(withoutStore)
 			testenv.Eventually(t, ceiling, byCopy.Ready)
 			check(byCopy)
+			wantHeld(t, byCopy, r)
 		})
+	}
+}
+
+// wantHeld checks that a node confirms a revocation that it has, and none that
+// covers more or something else.
+func wantHeld(t *testing.T, n *node, r events.Revocation) {
+	t.Helper()
+	if !n.Holds(fleet.EntryOf(r)) {
+		t.Errorf("%s %q is not confirmed", r.Scope, r.Subject)
+	}
+	other := fleet.EntryOf(r)
+	if other.Subject += "x"; r.Scope == events.ScopeAll {
+		other = fleet.Entry{Scope: r.Scope, Issuer: "https://other.test", Subject: r.Subject, Mode: r.Mode, Stamp: r.Stamp}
+	}
+	wrong := map[string]fleet.Entry{"another": other}
+	if r.Scope.Cutoff() {
+		later := fleet.EntryOf(r)
+		later.Stamp++
+		wrong["a later one"] = later
+	}
+	if r.Mode == events.ModeRefresh {
+		end := fleet.EntryOf(r)
+		end.Mode = events.ModeEnd
+		wrong["an end"] = end
+	}
+	for what, e := range wrong {
+		if n.Holds(e) {
+			t.Errorf("%s of %s is confirmed", what, r.Scope)
+		}
 	}
 }
