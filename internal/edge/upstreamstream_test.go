@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -443,28 +444,23 @@ func TestExpiryEndsWhatLasts(t *testing.T) {
 
 // An edge that knows nothing for a while ends no request for that.
 func TestShortFaultsEndNothing(t *testing.T) {
-	asked := make(chan struct{}, 100)
 	release := make(chan struct{})
-	g := serveWith(t, func(w http.ResponseWriter, _ *http.Request) { <-release },
-		func(c *config.Edge) { c.Staleness = time.Second })
-	g.staleness = 40 * time.Millisecond
-	known := make(chan struct{})
-	g.live = func(ctx context.Context, _ string, _ guard.Mode) (context.Context, context.CancelFunc, error) {
-		asked <- struct{}{}
+	g := serveWith(t, func(_ http.ResponseWriter, r *http.Request) {
 		select {
-		case <-known:
-			return ctx, func() {}, nil
-		default:
+		case <-release:
+		case <-r.Context().Done():
+		}
+	}, func(c *config.Edge) { c.Staleness = time.Second })
+	g.staleness = 40 * time.Millisecond
+	var asked atomic.Int32
+	g.live = func(ctx context.Context, _ string, _ guard.Mode) (context.Context, context.CancelFunc, error) {
+		if asked.Add(1) == 1 {
 			return nil, nil, errors.Join(guard.ErrUnknown)
 		}
+		close(release) // it asked again
+		return ctx, func() {}, nil
 	}
-	go func() {
-		<-asked
-		close(known)
-		<-asked // it asks again
-		close(release)
-	}()
 	if res := send(t, http.MethodGet, g.url+"/", nil, ""); res.StatusCode != http.StatusOK {
-		t.Errorf("%d", res.StatusCode)
+		t.Errorf("%d after %d looks at the token", res.StatusCode, asked.Load())
 	}
 }
