@@ -62,9 +62,9 @@ func (i *Issuer) endDevice(ctx context.Context, req revokeRequest, actor string)
 }
 
 func (i *Issuer) onDevice(ctx context.Context, req revokeRequest, but map[string]bool) (sids []string, err error) {
-	err = i.store.Each(ctx, req.Tenant, req.User, func(page []session.Session) {
+	err = i.store.Each(ctx, i.config.IssuerURL, req.Tenant, req.User, func(page []session.Session) {
 		for _, s := range page {
-			if s.Device.ID == req.ID && s.Issuer == i.config.IssuerURL && !but[s.ID] {
+			if s.Device.ID == req.ID && !but[s.ID] {
 				sids = append(sids, s.ID)
 			}
 		}

@@ -77,7 +77,7 @@ func TestEveryFailureIsUnavailable(t *testing.T) {
 	wantUnavailable(t, "keep vouch", store.KeepVouch(t.Context(), time.Now()))
 	_, err = store.Get(t.Context(), "x")
 	wantUnavailable(t, "get", err)
-	_, err = store.List(t.Context(), "t", "u")
+	_, err = store.List(t.Context(), "iss", "t", "u")
 	wantUnavailable(t, "list", err)
 	_, err = store.Revoke(t.Context(), revocation())
 	wantUnavailable(t, "revoke", err)

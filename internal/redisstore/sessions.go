@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/curfew-auth/curfew/internal/session"
@@ -22,7 +23,7 @@ func (s *Store) Rotate(ctx context.Context, r session.Rotation) (session.Rotated
 		[]string{s.keys.stamp(), s.keys.vouch(), s.keys.session(r.SessionID), s.keys.cuts()},
 		s.keys.revocations(), hex.EncodeToString(r.Family[:]), hex.EncodeToString(r.Presented[:]),
 		hex.EncodeToString(r.Successor[:]), hex.EncodeToString(r.Salt[:]),
-		r.Grace.Milliseconds(), r.Idle.Milliseconds(), seenEvery.Milliseconds(), r.BindDevice, r.DeviceID)
+		r.Grace.Milliseconds(), r.Idle.Milliseconds(), seenEvery.Milliseconds(), r.BindDevice, r.DeviceID, r.Issuer)
 	if err != nil {
 		return session.Rotated{}, err
 	}
@@ -69,19 +70,20 @@ func (s *Store) fields(ctx context.Context, id, family string) ([]string, error)
 }
 
 // List implements session.Store: the oldest, at most 1,000.
-func (s *Store) List(ctx context.Context, tenant, userID string) (list []session.Session, err error) {
+func (s *Store) List(ctx context.Context, issuer, tenant, userID string) (list []session.Session, err error) {
 	for from := "0"; from != "-1" && len(list) < maxListed && err == nil; {
 		var page []session.Session
-		page, from, err = s.listPage(ctx, tenant, userID, from)
+		page, from, err = s.listPage(ctx, issuer, tenant, userID, from)
 		list = append(list, page...)
 	}
 	return list[:min(len(list), maxListed)], err
 }
 
-// Each calls visit with all of a user's live sessions, oldest first, in pages.
-func (s *Store) Each(ctx context.Context, tenant, userID string, visit func([]session.Session)) error {
+// Each calls visit with all live sessions that a user has with an issuer,
+// oldest first, in pages.
+func (s *Store) Each(ctx context.Context, issuer, tenant, userID string, visit func([]session.Session)) error {
 	for from := "0"; from != "-1"; {
-		page, next, err := s.listPage(ctx, tenant, userID, from)
+		page, next, err := s.listPage(ctx, issuer, tenant, userID, from)
 		if err != nil {
 			return err
 		}
@@ -91,7 +93,7 @@ func (s *Store) Each(ctx context.Context, tenant, userID string, visit func([]se
 	return nil
 }
 
-func (s *Store) listPage(ctx context.Context, tenant, userID, from string) ([]session.Session, string, error) {
+func (s *Store) listPage(ctx context.Context, issuer, tenant, userID, from string) ([]session.Session, string, error) {
 	const op = "list sessions"
 	keys := []string{s.keys.vouch(), s.keys.index(indexName(tenant, userID)), s.keys.cuts()}
 	answer, err := s.scripts.list.Run(ctx, s.rdb, keys, s.keys.sessions(), pageSize, from).Slice()
@@ -108,5 +110,6 @@ func (s *Store) listPage(ctx context.Context, tenant, userID, from string) ([]se
 		return nil, "", errMalformed
 	}
 	page, err := decodeList(answer[2:])
+	page = slices.DeleteFunc(page, func(of session.Session) bool { return of.Issuer != issuer })
 	return page, fmt.Sprint(answer[1]), err
 }

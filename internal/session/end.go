@@ -39,7 +39,7 @@ func (s *Service) refused(ctx context.Context, presented refreshToken, by Caller
 
 // suspicious notes and counts a refresh that a thief may have tried.
 func (s *Service) suspicious(ctx context.Context, kind, reason, id string, by Caller) {
-	of, err := s.Store.Get(ctx, id)
+	of, err := s.Get(ctx, id)
 	if err != nil { // ended meanwhile, or the store is gone: the event says less
 		of = Session{ID: id}
 	}
@@ -65,7 +65,7 @@ func (s *Service) LogoutRefresh(ctx context.Context, raw string) (Receipt, error
 	if err != nil {
 		return Receipt{}, err
 	}
-	of, err := s.Store.Prove(ctx, t.session.String(), t.familyHash())
+	of, err := s.prove(ctx, t)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -74,15 +74,12 @@ func (s *Service) LogoutRefresh(ctx context.Context, raw string) (Receipt, error
 
 // Sessions returns a user's live sessions, oldest first.
 func (s *Service) Sessions(ctx context.Context, tenant, userID string) ([]Session, error) {
-	return s.Store.List(ctx, tenant, userID)
+	return s.Store.List(ctx, s.config.Issuer, tenant, userID)
 }
-
-// Get returns a live session, or ErrNotFound.
-func (s *Service) Get(ctx context.Context, id string) (Session, error) { return s.Store.Get(ctx, id) }
 
 // EndOne ends one of a user's own sessions. ErrNotFound covers another user's.
 func (s *Service) EndOne(ctx context.Context, tenant, userID, sessionID string) (Receipt, error) {
-	of, err := s.Store.Get(ctx, sessionID)
+	of, err := s.Get(ctx, sessionID)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -99,7 +96,7 @@ func (s *Service) EndAll(ctx context.Context, tenant, userID, keep string) ([]Re
 	ended := map[string]bool{keep: true}
 	for {
 		// List may stop short of the end, and goes on once the first are gone.
-		list, err := s.Store.List(ctx, tenant, userID)
+		list, err := s.Sessions(ctx, tenant, userID)
 		if err != nil {
 			return receipts, err
 		}

@@ -14,7 +14,7 @@ func (s *Service) mayNarrow(ctx context.Context, t refreshToken, scope string) e
 	if scope == "" {
 		return nil
 	}
-	of, err := s.Store.Prove(ctx, t.session.String(), t.familyHash())
+	of, err := s.prove(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,9 @@ func (s *Service) Inspect(ctx context.Context, raw string) (Session, time.Time, 
 	if err != nil {
 		return Session{}, time.Time{}, err
 	}
-	return s.Store.Current(ctx, t.session.String(), Refresh{Family: t.familyHash(), Current: t.secretHash()})
+	of, end, err := s.Store.Current(ctx, t.session.String(), Refresh{Family: t.familyHash(), Current: t.secretHash()})
+	of, err = s.ours(of, err, ErrRefreshInvalid)
+	return of, end, err
 }
 
 // SessionOf is the id of the session that a refresh token says it is of, which

@@ -126,7 +126,7 @@ func (s *Service) refresh(ctx context.Context, raw string, by Caller) (_ Grant, 
 	var salt [16]byte
 	rand.Read(salt[:]) // never fails
 	rotated, err := s.Store.Rotate(ctx, Rotation{
-		SessionID: presented.session.String(), Family: presented.familyHash(), Presented: presented.secretHash(),
+		SessionID: presented.session.String(), Issuer: s.config.Issuer, Family: presented.familyHash(), Presented: presented.secretHash(),
 		Successor: presented.successor(salt).secretHash(), Salt: salt,
 		Grace: s.config.Grace, Idle: s.config.idle(), BindDevice: s.config.BindDevice, DeviceID: by.DeviceID,
 	})

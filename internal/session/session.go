@@ -83,6 +83,7 @@ type Refresh struct {
 // A Rotation asks the store to exchange a presented secret for its successor.
 type Rotation struct {
 	SessionID string
+	Issuer    string        // whose session it must be
 	Family    [32]byte      // SHA-256 of the presented family part
 	Presented [32]byte      // SHA-256 of the presented secret
 	Successor [32]byte      // SHA-256 of the secret derived from the presented one with Salt
@@ -106,7 +107,7 @@ type Rotated struct {
 	RefreshExpiresAt time.Time
 }
 
-// A Store keeps sessions. Every method is one atomic transition: it happens
+// A Store keeps sessions, perhaps of several issuers. Every method is one atomic transition: it happens
 // whole or not at all, whatever other issuers do at the same time. All may be
 // called concurrently. A store that has lost data and has not been refilled
 // MUST answer ErrUnavailable rather than act on what is left.
@@ -118,7 +119,7 @@ type Store interface {
 	// ErrSessionLimit.
 	Create(ctx context.Context, o Opening) (Opened, error)
 	// Rotate exchanges a refresh secret. Errors: ErrRefreshInvalid when the
-	// family does not match, or ErrWrongDevice (nothing changes), ErrRefreshReused when it does
+	// family or the issuer does not match, or ErrWrongDevice (nothing changes), ErrRefreshReused when it does
 	// but the secret is neither current nor in grace (nothing changes either:
 	// the caller then ends the session with a revocation), ErrEnded.
 	Rotate(ctx context.Context, r Rotation) (Rotated, error)
@@ -133,9 +134,9 @@ type Store interface {
 	Current(ctx context.Context, id string, of Refresh) (Session, time.Time, error)
 	// Get returns a live session, or ErrNotFound.
 	Get(ctx context.Context, id string) (Session, error)
-	// List returns a user's live sessions, oldest first. It may stop after
-	// a thousand of them.
-	List(ctx context.Context, tenant, userID string) ([]Session, error)
+	// List returns the live sessions that a user has with an issuer, oldest
+	// first. It may stop after a thousand of them.
+	List(ctx context.Context, issuer, tenant, userID string) ([]Session, error)
 }
 
 // Revoker ends things everywhere.

@@ -1,16 +1,16 @@
 -- KEYS: stamp, vouch, session, cuts
 -- ARGV: prefix of the revocations, family, presented, successor, salt, grace ms,
 --   idle ms or 0 to leave the end where it is, how often the time last seen is
---   written ms, 1 if the device must be the session's, device's id
+--   written ms, 1 if the device must be the session's, device's id, issuer
 -- Answer: OK, now, stamp, salt, expires, then the session's fields and values
 -- The revocation's key is known only from the session; it shares the hash tag.
 if not vouched(KEYS[2]) then return {'UNVOUCHED'} end
 local s = redis.call('HMGET', KEYS[3],
   'family', 'current', 'previous', 'salt', 'rotated', 'absolute', 'expires', 'revocation', 'device_id', 'seen',
-  'cutoffs', 'stamp')
+  'cutoffs', 'stamp', 'issuer')
 if s[1] and cut_off(KEYS[4], s[11], s[12]) then return {'ENDED'} end
 if not s[1] or redis.call('EXISTS', ARGV[1] .. s[8]) == 1 then return {'ENDED'} end
-if s[1] ~= ARGV[2] then return {'INVALID'} end
+if s[1] ~= ARGV[2] or s[13] ~= ARGV[11] then return {'INVALID'} end
 -- A session without a device is older than the rule, and bound to none.
 if ARGV[9] == '1' and s[9] ~= '' and s[9] ~= ARGV[10] then return {'DEVICE'} end
 

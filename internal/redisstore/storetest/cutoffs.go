@@ -69,7 +69,7 @@ func cutoffEnds(t *testing.T, r *room) {
 			_, err = r.store.Rotate(t.Context(), rotation(after.ID, 2, 3))
 			must(t, err)
 		}
-		list, err := r.store.List(t.Context(), "acme", "u")
+		list, err := r.store.List(t.Context(), issuer, "acme", "u")
 		must(t, err)
 		if len(list) != 20 {
 			t.Errorf("%s: %d sessions listed, want the 20 later ones", rev.Scope, len(list))

@@ -50,7 +50,7 @@ func (r *room) wantLive(t *testing.T, want ...session.Opened) {
 	for _, w := range want {
 		wanted = append(wanted, w.Session.ID)
 	}
-	got, err := r.store.List(t.Context(), "acme", "u1")
+	got, err := r.store.List(t.Context(), issuer, "acme", "u1")
 	must(t, err)
 	have := ids(got)
 	slices.Sort(have) // sessions of one millisecond have no order
@@ -160,7 +160,7 @@ func loweredLimit(t *testing.T, r *room) {
 
 func limitRefuses(t *testing.T, r *room) {
 	for _, limit := range []session.Limit{{Total: 1, Refuse: true}, {PerKind: 1, Refuse: true}} {
-		first, err := r.store.List(t.Context(), "acme", "u1")
+		first, err := r.store.List(t.Context(), issuer, "acme", "u1")
 		must(t, err)
 		if len(first) == 0 {
 			r.open(t, "ios", limit)
@@ -169,7 +169,7 @@ func limitRefuses(t *testing.T, r *room) {
 		o.Limit, o.Eviction = limit, events.Revocation{} // none is needed
 		_, err = r.store.Create(t.Context(), o)
 		wantError(t, "one too many", err, session.ErrSessionLimit)
-		got, err := r.store.List(t.Context(), "acme", "u1")
+		got, err := r.store.List(t.Context(), issuer, "acme", "u1")
 		must(t, err)
 		equal(t, "live", len(got), 1)
 		equal(t, "revoked", len(r.live(t)), 0)
@@ -199,7 +199,12 @@ func limitsKeepApart(t *testing.T, r *room) {
 	for _, s := range []session.Session{same, newSession("acme", "u2"), newSession("acm", "eu1")} {
 		equal(t, "evicted across "+s.Tenant+"/"+s.UserID, len(r.openFor(t, s, one).Evicted), 0)
 	}
-	r.wantLive(t, mine, session.Opened{Session: elsewhere})
+	r.wantLive(t, mine)
+	theirs, err := r.store.List(t.Context(), elsewhere.Issuer, "acme", "u1")
+	must(t, err)
+	if got := ids(theirs); !slices.Equal(got, []string{elsewhere.ID}) {
+		t.Fatalf("the other issuer has %v, want %s", got, elsewhere.ID)
+	}
 	foreign.Limit = one
 	foreign.Session.ID = newSession("acme", "u1").ID
 	if _, err := r.store.Create(t.Context(), foreign); err == nil {
@@ -220,7 +225,7 @@ func parallelLogins(t *testing.T, r *room) {
 			})
 		}
 		wg.Wait()
-		got, err := r.store.List(t.Context(), "acme", "u1")
+		got, err := r.store.List(t.Context(), issuer, "acme", "u1")
 		must(t, err)
 		equal(t, "live", len(got), max(limit.Total, limit.PerKind))
 	}

@@ -125,7 +125,7 @@ func neverRevives(t *testing.T, r *room) {
 		must(t, err)
 		equal(t, "sessions after the end", n, 0)
 	}
-	got, err := r.store.List(t.Context(), "acme", "u1")
+	got, err := r.store.List(t.Context(), issuer, "acme", "u1")
 	must(t, err)
 	equal(t, "listed after the end", len(got), 0)
 }

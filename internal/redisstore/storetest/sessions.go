@@ -23,6 +23,7 @@ func sessionTests() []test {
 		{"the absolute end caps renewal", absoluteEndCaps},
 		{"a revoked session ends at once", revokedSessionEnds},
 		{"the same sid of another issuer lives on", otherIssuerLivesOn},
+		{"another issuer cannot exchange a session's token", otherIssuerCannotRotate},
 		{"a revoked sid is not created", revokedIsNotCreated},
 		{"stamps never decrease", stampsNeverDecrease},
 	}
@@ -77,7 +78,7 @@ func listsOldestFirst(t *testing.T, r *room) {
 		})
 		want = append(want, last.ID)
 	}
-	got, err := r.store.List(t.Context(), "acme", "u1")
+	got, err := r.store.List(t.Context(), issuer, "acme", "u1")
 	must(t, err)
 	if !reflect.DeepEqual(ids(got), want) {
 		t.Fatalf("got %v, want %v", ids(got), want)
@@ -97,7 +98,7 @@ func ids(list []session.Session) (out []string) {
 func keepsUsersApart(t *testing.T, r *room) {
 	for _, pair := range [][2]string{{"a", "b:c"}, {"a:b", "c"}, {"a", "1:b:c"}, {"", "ab"}, {"ab", ""}, {"a", "b"}} {
 		s := r.login(t, pair[0], pair[1], hour, hour)
-		got, err := r.store.List(t.Context(), pair[0], pair[1])
+		got, err := r.store.List(t.Context(), issuer, pair[0], pair[1])
 		must(t, err)
 		if len(got) != 1 || got[0].ID != s.ID {
 			t.Fatalf("tenant %q, user %q: got %v", pair[0], pair[1], ids(got))
@@ -109,7 +110,7 @@ func listDropsExpired(t *testing.T, r *room) {
 	keep := r.login(t, "acme", "u1", hour, hour)
 	r.login(t, "acme", "u1", 5*time.Millisecond, hour)
 	eventually(t, "the short session is gone", func() bool {
-		got, err := r.store.List(t.Context(), "acme", "u1")
+		got, err := r.store.List(t.Context(), issuer, "acme", "u1")
 		must(t, err)
 		return len(got) == 1 && got[0].ID == keep.ID
 	})
@@ -131,7 +132,7 @@ func listIsBounded(t *testing.T, r *room) {
 	}
 	_, err := pipe.Exec(t.Context())
 	must(t, err)
-	got, err := r.store.List(t.Context(), "acme", "u1")
+	got, err := r.store.List(t.Context(), issuer, "acme", "u1")
 	must(t, err)
 	equal(t, "listed", len(got), 1000)
 }
@@ -199,6 +200,17 @@ func otherIssuerLivesOn(t *testing.T, r *room) {
 	must(t, err)
 	_, err = r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
 	must(t, err)
+}
+
+func otherIssuerCannotRotate(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	foreign := rotation(s.ID, 2, 9)
+	foreign.Issuer = "https://elsewhere.test"
+	_, err := r.store.Rotate(t.Context(), foreign)
+	wantError(t, "by another issuer", err, session.ErrRefreshInvalid)
+	got, err := r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
+	must(t, err)
+	equal(t, "the salt that won", got.Salt, [16]byte{3}) // nothing had changed
 }
 
 func revokedIsNotCreated(t *testing.T, r *room) {

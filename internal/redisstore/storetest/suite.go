@@ -93,7 +93,7 @@ func sum(n byte) (h [32]byte) {
 // rotation presents sum(presented) and offers sum(successor), salted alike.
 func rotation(id string, presented, successor byte) session.Rotation {
 	return session.Rotation{
-		SessionID: id, Family: sum(1), Presented: sum(presented), Successor: sum(successor),
+		SessionID: id, Issuer: issuer, Family: sum(1), Presented: sum(presented), Successor: sum(successor),
 		Salt: [16]byte{successor}, Grace: hour, Idle: hour,
 	}
 }

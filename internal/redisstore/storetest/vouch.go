@@ -40,7 +40,7 @@ func refuses(t *testing.T, r *room, id string) {
 	wantError(t, "prove", err, session.ErrUnavailable)
 	_, _, err = r.store.Current(t.Context(), id, session.Refresh{Family: sum(1), Current: sum(2)})
 	wantError(t, "current", err, session.ErrUnavailable)
-	_, err = r.store.List(t.Context(), "acme", "u1")
+	_, err = r.store.List(t.Context(), issuer, "acme", "u1")
 	wantError(t, "list", err, session.ErrUnavailable)
 	wantError(t, "list", err, commit.ErrUnvouched)
 	wantError(t, "keep vouch", r.store.KeepVouch(t.Context(), time.Now()), commit.ErrUnvouched)
