@@ -34,7 +34,11 @@ func (e *Edge) renewed(c *fiber.Ctx, a admission, err error) (admission, error) 
 	case failure == nil:
 		return e.goOn(c, pair)
 	case refused && (err != nil || refusal.Code != "refresh_invalid"):
-		front.ClearPair(c) // the session is over, and the issuer said why
+		if refusal.Code != "refresh_invalid" || c.Get(headerDevice) != "" {
+			front.ClearPair(c) // the session is over, and the issuer said why
+		}
+		// Else it may live and be bound to a device. A browser does not name
+		// one when it opens a page; the page's scripts can.
 		return admission{}, refusal
 	case err == nil:
 		return a, nil // good for a while yet

@@ -108,6 +108,31 @@ func TestRenewalsAreShared(t *testing.T) {
 	}
 }
 
+// TestRenewalsOfDevices: what one device is told is no answer for another, or
+// whoever has the token of a bound session could wait for its device to ask.
+func TestRenewalsOfDevices(t *testing.T) {
+	asked, gate := make(chan string, 2), make(chan struct{})
+	r := renewerAt(t, func(w http.ResponseWriter, req *http.Request) {
+		asked <- req.Header.Get(headerDevice)
+		<-gate
+		_, _ = io.WriteString(w, goodGrant)
+	})
+	var running sync.WaitGroup
+	late := time.After(renewTimeout / 2) // both exchanges are still under way
+	for _, device := range []string{"laptop", ""} {
+		running.Go(func() {
+			_, _ = r.renew("one", http.Header{headerDevice: {device}})
+		})
+		select {
+		case <-asked:
+		case <-late:
+			t.Errorf("device %q was not asked about", device)
+		}
+	}
+	close(gate)
+	running.Wait()
+}
+
 // A hanging connection never answers.
 type hanging struct{ asked atomic.Int32 }
 
@@ -218,6 +243,32 @@ func TestRenewalThatFails(t *testing.T) {
 		}
 		if cleared := len(res.Header.Values("Set-Cookie")) > 0; cleared != (c.asked && c.status == 401) {
 			t.Errorf("%s: cookies %q", c.name, res.Header.Values("Set-Cookie"))
+		}
+	}
+}
+
+// TestRenewalOfAnotherDevice: opening a page, which names no device, does not
+// cost a browser the cookies of a session that is bound to one.
+func TestRenewalOfAnotherDevice(t *testing.T) {
+	for _, c := range []struct {
+		device, answer string
+		cleared        bool
+	}{
+		{"", "refresh_invalid", false},
+		{"d-1", "refresh_invalid", true},
+		{"", "session_ended", true},
+	} {
+		e := &Edge{origins: front.Origins{}, renewer: renewerAt(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"code":"`+c.answer+`"}`)
+		})}
+		header := http.Header{"Cookie": {front.RefreshCookie + "=r"}}
+		if c.device != "" {
+			header.Set(headerDevice, c.device)
+		}
+		res := ask(t, e, guard.Identity{}, front.TokenExpired(), header)
+		if got := len(res.Header.Values("Set-Cookie")) > 0; res.StatusCode != 401 || got != c.cleared {
+			t.Errorf("%+v: %d, cookies %q", c, res.StatusCode, res.Header.Values("Set-Cookie"))
 		}
 	}
 }

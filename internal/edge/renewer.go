@@ -28,7 +28,7 @@ const (
 )
 
 // A renewer exchanges refresh tokens at the issuer. Requests that come at the
-// same time with the same token share one exchange. It keeps nothing: on other
+// same time with the same token, of the same device, share one exchange. It keeps nothing: on other
 // edges, and for requests that come a little later, the issuer itself gives
 // the same successor (the grace of package session), so that whatever number
 // of requests on whatever number of edges ends in one line of tokens.
@@ -69,7 +69,9 @@ func newRenewer(url string, registry prometheus.Registerer, log *slog.Logger) *r
 func (r *renewer) renew(refresh string, client http.Header) (front.Pair, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), renewTimeout)
 	defer cancel()
-	key := sha256.Sum256([]byte(refresh)) // not the token itself: panics print keys
+	// The device is part of the question: the issuer's answer to one is not
+	// another's. Not the token itself, for panics print keys.
+	key := sha256.Sum256([]byte(refresh + "\x00" + client.Get(headerDevice)))
 	flight := r.flights.DoChan(string(key[:]), func() (any, error) {
 		pair, err := r.breaker.Execute(func() (front.Pair, error) { return r.exchange(refresh, client) })
 		r.count(err)

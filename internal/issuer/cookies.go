@@ -64,6 +64,7 @@ type presented struct {
 	stored  bool   // it is the cookie's, if there is one, and so is any access token
 	cookies bool   // the answer goes into cookies
 	device  string // id of the device that presents it, empty if it does not say
+	bound   bool   // sessions are bound to their devices
 }
 
 // presented returns the refresh token of the body or else of the cookie. What
@@ -75,7 +76,7 @@ func (i *Issuer) presented(c *fiber.Ctx) (p presented, err error) {
 			return p, err
 		}
 	}
-	p = presented{token: req.RefreshToken, cookies: req.Cookies, device: req.DeviceID}
+	p = presented{token: req.RefreshToken, cookies: req.Cookies, device: req.DeviceID, bound: i.config.BindDevice}
 	if p.device == "" {
 		p.device = string([]byte(c.Get(deviceHeader)))
 	}
@@ -89,9 +90,15 @@ func (i *Issuer) presented(c *fiber.Ctx) (p presented, err error) {
 	return p, i.mayKeepCookies(c, p.cookies)
 }
 
-// refused deletes cookies that are good for nothing any more.
+// refused deletes cookies that are good for nothing any more. Whether they
+// are, nobody knows where a device should have been named: the session may be
+// bound to one, and live.
 func (p presented) refused(c *fiber.Ctx, err error) error {
-	if bad, ok := errors.AsType[*front.Problem](err); ok && bad.Status == http.StatusUnauthorized && p.stored {
+	bad, ok := errors.AsType[*front.Problem](err)
+	if !ok || bad.Status != http.StatusUnauthorized || !p.stored {
+		return err
+	}
+	if !p.bound || p.device != "" || bad.Code != front.RefreshInvalid().Code {
 		front.ClearPair(c)
 	}
 	return err
