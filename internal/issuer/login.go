@@ -1,10 +1,13 @@
 package issuer
 
 import (
+	"errors"
+
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/curfew-auth/curfew/internal/front"
 	"github.com/curfew-auth/curfew/internal/session"
+	"github.com/curfew-auth/curfew/internal/token"
 )
 
 type loginRequest struct {
@@ -77,12 +80,31 @@ func (i *Issuer) end(c *fiber.Ctx, p presented) (session.Receipt, error) {
 		raw = bearer
 	}
 	if raw != "" {
-		return i.sessions.LogoutRefresh(c.UserContext(), raw)
+		return i.endByRefresh(c, raw)
 	}
 	claims, err := i.bearer(c)
 	if err != nil {
 		return session.Receipt{}, err
 	}
+	return i.endByAccess(c, claims)
+}
+
+// endByRefresh goes by the access token beside, as a browser sends both, while
+// the store cannot tell whether the refresh token is good: a logout needs the
+// store or the log, not both.
+func (i *Issuer) endByRefresh(c *fiber.Ctx, raw string) (session.Receipt, error) {
+	receipt, err := i.sessions.LogoutRefresh(c.UserContext(), raw)
+	if !errors.Is(err, session.ErrUnavailable) {
+		return receipt, err
+	}
+	claims, bad := i.bearer(c)
+	if id, malformed := session.SessionOf(raw); bad != nil || malformed != nil || claims.SessionID != id {
+		return receipt, err
+	}
+	return i.endByAccess(c, claims)
+}
+
+func (i *Issuer) endByAccess(c *fiber.Ctx, claims token.Claims) (session.Receipt, error) {
 	return i.sessions.Logout(c.UserContext(), session.Session{
 		ID: claims.SessionID, Tenant: claims.Tenant, UserID: claims.Subject, Device: session.Device{ID: claims.Device},
 	})
