@@ -6,8 +6,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-
-	"github.com/alexedwards/argon2id"
 )
 
 // upgrade replaces a weak hash in the users file, now that its password is
@@ -30,8 +28,8 @@ func (u *Users) upgrade(password, old string) {
 
 // beats says whether a new hash would be more work to guess than the old.
 func (c Cost) beats(old string) bool {
-	p, _, _, err := argon2id.DecodeHash(old)
-	return err == nil && uint64(p.Memory)*uint64(p.Iterations) < uint64(c.Memory)*uint64(c.Passes)
+	work := workOf(old)
+	return work > 0 && work < uint64(c.Memory)*uint64(c.Passes)
 }
 
 // replace puts a hash in the place of another in the file, and changes nothing

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"hash/maphash"
 	"log/slog"
 	"os"
 	"sync"
@@ -23,7 +22,6 @@ type UsersConfig struct {
 type Users struct {
 	UsersConfig
 	path    string
-	seed    maphash.Seed
 	current atomic.Pointer[directory]
 	rewrite sync.Mutex  // held while the file is rewritten
 	loaded  os.FileInfo // what Follow compares with; Follow's alone once it runs
@@ -32,7 +30,7 @@ type Users struct {
 // A directory is what one version of the file says. It does not change.
 type directory struct {
 	byName map[userKey]account
-	decoys []string // a hash for those who do not exist; at least one
+	decoys decoys // for those who do not exist
 }
 
 type userKey struct{ tenant, username string }
@@ -43,18 +41,18 @@ type account struct {
 }
 
 func newDirectory(accounts map[userKey]account, cost Cost) (*directory, error) {
-	d := &directory{byName: accounts}
+	hashes := make([]string, 0, len(accounts)+1)
 	for _, a := range accounts {
-		d.decoys = append(d.decoys, a.hash)
+		hashes = append(hashes, a.hash)
 	}
-	if len(d.decoys) == 0 {
+	if len(hashes) == 0 {
 		hash, err := cost.hash("nobody")
 		if err != nil {
 			return nil, err
 		}
-		d.decoys = []string{hash}
+		hashes = append(hashes, hash)
 	}
-	return d, nil
+	return &directory{byName: accounts, decoys: newDecoys(hashes)}, nil
 }
 
 func keyOf(c Credentials) userKey {
@@ -94,7 +92,7 @@ func (u *Users) Authenticate(ctx context.Context, c Credentials) (User, error) {
 	d, key := u.current.Load(), keyOf(c)
 	a, known := d.byName[key]
 	if !known {
-		a.hash = d.decoy(u.seed, key)
+		a.hash = d.decoys.of(key)
 	}
 	match, err := argon2id.ComparePasswordAndHash(c.Password, a.hash)
 	if err != nil || !match || !known {
@@ -102,11 +100,4 @@ func (u *Users) Authenticate(ctx context.Context, c Credentials) (User, error) {
 	}
 	u.upgrade(c.Password, a.hash)
 	return a.user, nil
-}
-
-// decoy picks the hash that an unknown name is compared with: always the same
-// one for a name, so that unknown names cost what known ones do, even where
-// users' hashes differ in cost. Its outcome is never used.
-func (d *directory) decoy(seed maphash.Seed, key userKey) string {
-	return d.decoys[maphash.Comparable(seed, key)%uint64(len(d.decoys))]
 }

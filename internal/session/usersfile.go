@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 	"log/slog"
 	"os"
@@ -40,7 +39,7 @@ func LoadUsers(path string, c UsersConfig) (*Users, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	u := &Users{UsersConfig: c, path: path, seed: maphash.MakeSeed()}
+	u := &Users{UsersConfig: c, path: path}
 	u.loaded, _ = os.Stat(path) // before it is read, so that no change goes unseen
 	d, err := u.read()
 	if err != nil {
