@@ -4,11 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/internal/front"
 )
 
@@ -22,7 +20,7 @@ const headerDevice = "X-Curfew-Device"
 // the browser. Only cookies are renewed. A client that sends its token in a
 // header holds its refresh token too, and asks the issuer itself.
 func (e *Edge) renewed(c *fiber.Ctx, a admission, err error) (admission, error) {
-	if e.renewer == nil || !e.due(a.id, err) || front.HasBearer(c) || e.crossOrigin(c) {
+	if e.renewer == nil || !e.due(a, err) || front.HasBearer(c) || e.crossOrigin(c) {
 		return a, err
 	}
 	refresh, malformed := front.RefreshToken(c)
@@ -45,17 +43,6 @@ func (e *Edge) renewed(c *fiber.Ctx, a admission, err error) (admission, error) 
 	}
 	// Not 401: the page would send a user to the login who has a session.
 	return admission{}, front.Unavailable("the session cannot be renewed right now").Because(failure)
-}
-
-// due: a token of another issuer is not renewed while it is good, and one that
-// was revoked never. Its session usually is over;
-// if it is not, the client can ask the issuer itself.
-func (e *Edge) due(id guard.Identity, err error) bool {
-	if err == nil {
-		return id.Issuer == e.config.IssuerURL && time.Until(id.ExpiresAt) <= e.config.RenewBefore
-	}
-	p, ok := errors.AsType[*front.Problem](err)
-	return ok && (p.Code == "token_missing" || p.Code == "token_expired" || p.Code == "token_invalid" || p.Code == "token_refresh_required")
 }
 
 // crossOrigin: a page of another site does not get to rotate tokens, not even
