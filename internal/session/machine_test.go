@@ -164,7 +164,7 @@ func (m *machine) wantGrant(t *rapid.T, g session.Grant, of *lineage, token stri
 		of.tokens = append(of.tokens, g.RefreshToken)
 	}
 	m.wantTime(t, "refresh token", g.RefreshExpiresIn, of.idleEnd.Sub(m.now))
-	m.wantTime(t, "access token", g.ExpiresIn, min(m.rules.AccessTTL, of.end.Sub(m.now)))
+	m.wantTime(t, "access token", g.ExpiresIn, min(m.rules.AccessTTL, of.idleEnd.Sub(m.now)))
 }
 
 func (m *machine) wantTime(t *rapid.T, what string, got, want time.Duration) {

@@ -150,11 +150,14 @@ func (c Config) idle() time.Duration {
 }
 
 // grant mints the access token. Its times are the store's, and it does not
-// outlive the session's absolute end.
+// outlive the session: neither the absolute end, nor refreshEnd, after which
+// the session is over unless it is refreshed, which gives another token.
 func (s *Service) grant(of Session, stamp Stamp, refresh refreshToken, refreshEnd time.Time) (Grant, error) {
 	expires := stamp.Now.Add(s.config.AccessTTL)
-	if of.ExpiresAt.Before(expires) {
-		expires = of.ExpiresAt
+	for _, end := range [...]time.Time{of.ExpiresAt, refreshEnd} {
+		if end.Before(expires) {
+			expires = end
+		}
 	}
 	access, err := s.Minter.Mint(token.Claims{
 		Issuer: of.Issuer, Subject: of.UserID, ClientID: s.config.ClientID, ID: uuid.NewString(),

@@ -238,11 +238,23 @@ func TestRefreshOutsideGraceIsReuse(t *testing.T) {
 
 func TestAccessTokenDoesNotOutliveTheSession(t *testing.T) {
 	b := newBench(t)
-	c := config()
-	c.SessionMax = 5 * time.Minute
-	g, err := b.restart(c).Login(t.Context(), session.Credentials{Username: "alice", Password: password})
-	must(t, err)
-	if g.ExpiresIn != 5*time.Minute || g.RefreshExpiresIn != 5*time.Minute {
-		t.Errorf("expires in %v and %v", g.ExpiresIn, g.RefreshExpiresIn)
+	for end, change := range map[string]func(*session.Config){
+		"absolute": func(c *session.Config) { c.SessionMax = 5 * time.Minute },
+		"idle":     func(c *session.Config) { c.RefreshTTL = 5 * time.Minute },
+		"fixed":    func(c *session.Config) { c.RefreshTTL, c.FixedEnd = 5*time.Minute, true },
+	} {
+		c := config()
+		change(&c)
+		s := b.restart(c)
+		g, err := s.Login(t.Context(), session.Credentials{Username: "alice", Password: password})
+		must(t, err)
+		if g.ExpiresIn != 5*time.Minute || g.RefreshExpiresIn != 5*time.Minute {
+			t.Errorf("%s end: expires in %v and %v", end, g.ExpiresIn, g.RefreshExpiresIn)
+		}
+		g, err = s.Refresh(t.Context(), g.RefreshToken, session.Caller{})
+		must(t, err)
+		if g.ExpiresIn != g.RefreshExpiresIn {
+			t.Errorf("%s end: after a refresh expires in %v and %v", end, g.ExpiresIn, g.RefreshExpiresIn)
+		}
 	}
 }
