@@ -18,6 +18,8 @@ if limit + per_kind > 0 then
   sessions = sessions_of(KEYS[4], ARGV[2], fields.issuer, KEYS[8])
   local surplus = make_room(sessions, per_kind, kind_of(fields.device_kind)) + make_room(sessions, limit)
   if surplus > 0 and ARGV[9] == '1' then return {'LIMIT'} end
+elseif redis.call('ZCARD', KEYS[4]) % 16 == 0 then
+  sweep(KEYS[4], ARGV[2])
 end
 
 local now, origin = clock(), incarnation()
@@ -42,7 +44,8 @@ redis.call('HSET', KEYS[3], 'created', text(now), 'seen', text(now), 'rotated', 
   'absolute', text(absolute), 'expires', expires, 'stamp', stamp)
 redis.call('PEXPIREAT', KEYS[3], expires)
 
--- The index outlives every session in it; List drops what has expired.
+-- The index outlives every session in it. What has expired is dropped by List,
+-- by limits and by sweep.
 redis.call('ZADD', KEYS[4], text(now), ARGV[6])
 if redis.call('PTTL', KEYS[4]) < absolute - now then
   redis.call('PEXPIREAT', KEYS[4], text(absolute))

@@ -17,6 +17,15 @@ local function sessions_of(index, prefix, issuer, cuts)
   return found
 end
 
+-- Drops some of what has expired. An index to which every login adds, and that
+-- nobody lists, would otherwise grow for as long as its user comes back. More
+-- goes than comes: up to 64 for 16 logins.
+local function sweep(index, prefix)
+  for _, sid in ipairs(redis.call('ZRANDMEMBER', index, 64)) do
+    if redis.call('EXISTS', prefix .. sid) == 0 then redis.call('ZREM', index, sid) end
+  end
+end
+
 -- Has the oldest sessions go until one more keeps to the limit, 0 for none.
 -- kind: of those that count, or nothing. Returns how many have to go.
 local function make_room(sessions, limit, kind)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/session"
@@ -18,6 +19,7 @@ func sessionTests() []test {
 		{"a user's sessions are listed oldest first", listsOldestFirst},
 		{"no tenant and user pass for another pair", keepsUsersApart},
 		{"a list drops what has expired", listDropsExpired},
+		{"logins drop what has expired", loginsDropExpired},
 		{"a list is bounded", listIsBounded},
 		{"an idle session ends", idleSessionEnds},
 		{"the absolute end caps renewal", absoluteEndCaps},
@@ -119,6 +121,27 @@ func listDropsExpired(t *testing.T, r *room) {
 	n, err := r.rdb.ZCard(t.Context(), names[0]).Result()
 	must(t, err)
 	equal(t, "entries left in the index", n, 1)
+}
+
+// loginsDropExpired: a service that signs in all the time, and whose sessions
+// nobody lists, does not fill the store.
+func loginsDropExpired(t *testing.T, r *room) {
+	keep := r.login(t, "acme", "u1", hour, hour)
+	name := r.keys(t, "u:*")[0]
+	var expired []redis.Z
+	for range 500 {
+		expired = append(expired, redis.Z{Score: float64(keep.CreatedAt.UnixMilli()), Member: uuid.NewString()})
+	}
+	must(t, r.rdb.ZAdd(t.Context(), name, expired...).Err())
+	for range 250 {
+		r.login(t, "acme", "u1", hour, hour)
+	}
+	n, err := r.rdb.ZCard(t.Context(), name).Result()
+	must(t, err)
+	if n < 251 || n > 400 { // 251 live
+		t.Fatalf("%d entries in the index", n)
+	}
+	must(t, r.rdb.ZScore(t.Context(), name, keep.ID).Err())
 }
 
 func listIsBounded(t *testing.T, r *room) {
