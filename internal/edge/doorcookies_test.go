@@ -18,6 +18,7 @@ func TestDoorsGuardCookies(t *testing.T) {
 		app, listed  = "\r\nOrigin: https://app.example.com", "\r\nOrigin: https://good.example"
 		host         = "\r\nX-Forwarded-Host: app.example.com"
 		forward      = "/authz/forward"
+		socket       = "\r\nConnection: Upgrade\r\nUpgrade: websocket"
 		nginx, envoy = "/authz/nginx", "/authz/envoy/pay"
 	)
 	for _, c := range []struct {
@@ -46,6 +47,10 @@ func TestDoorsGuardCookies(t *testing.T) {
 		{"GET", forward, bearer("alice") + cookie + post + cross, 403},
 		{"GET", forward, "\r\nCookie: __Host-curfew-refresh=x" + bearer("alice") + post + cross, 403},
 
+		{"GET", forward, cookie + get + cross + socket, 403},
+		{"GET", forward, cookie + get + same + socket, 200},
+		{"GET", forward, bearer("alice") + get + cross + socket, 200},
+
 		{"GET", nginx, cookie + npost + cross, 403},
 		{"GET", nginx, cookie + nget + cross, 200},
 		{"GET", nginx, cookie + npost + same, 200},
@@ -57,6 +62,7 @@ func TestDoorsGuardCookies(t *testing.T) {
 		{"POST", envoy, cookie + get + cross, 403},
 		{"GET", envoy, cookie + post + cross, 403},
 		{"POST", envoy, cookie + same, 200},
+		{"GET", envoy, cookie + cross + socket, 403},
 		{"DELETE", "/authz/envoy", cookie + evil, 403},
 	} {
 		res := knock(t, address, c.method+" "+c.path+" HTTP/1.1"+c.head)

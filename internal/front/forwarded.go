@@ -13,7 +13,9 @@ const (
 // own is the method if it is the client's nevertheless, else empty. Otherwise
 // X-Forwarded-Method and X-Original-Method say it. All of them must be safe,
 // and there must be one: a request that may change something for all we know
-// is treated as one that does. The error is the problem forbidden.
+// is treated as one that does. So is one to open a WebSocket, if the proxy tells
+// of it: any page can, and what follows is not seen. The error is the problem
+// forbidden.
 func (o Origins) CheckForwarded(c *fiber.Ctx, own string) error {
 	if !HasPair(c) || forwardedSafe(c, own) {
 		return nil
@@ -27,7 +29,7 @@ func (o Origins) CheckForwarded(c *fiber.Ctx, own string) error {
 
 func forwardedSafe(c *fiber.Ctx, own string) bool {
 	named := own != ""
-	if named && !safe(own) {
+	if named && !safe(own) || len(c.Request().Header.Peek(fiber.HeaderUpgrade)) > 0 {
 		return false
 	}
 	for _, header := range []string{headerForwardedMethod, headerOriginalMethod} {
