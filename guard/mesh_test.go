@@ -141,7 +141,7 @@ func (m *mesh) keepVouching() {
 		defer close(done)
 		for events.Sleep(ctx, staleness/10) {
 			if now, err := m.store.Now(ctx); err == nil {
-				_ = m.store.KeepVouch(ctx, now)
+				_, _ = m.store.KeepVouch(ctx, now)
 			}
 		}
 	}()

@@ -85,6 +85,24 @@ func TestStampsGoOnInTheHandsOfOthers(t *testing.T) {
 	})
 }
 
+// An issuer that was started while the log could not be read has it from the
+// store itself, whose stamps somebody raised far above its clock.
+func TestStampsGoOnWithoutTheLog(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.issuer("a")
+		w.settled(a)
+		w.promoteSlow(5 * time.Minute)
+		w.within(20*time.Second, "vouched for", w.vouched)
+		pinned := w.mustStamp()
+		w.log.SetStalled(true)
+		a.kill()
+		b := w.issuer("b")
+		w.within(20*time.Second, "b keeps the vouch", b.keeper.Vouched)
+		w.promoteSlow(6 * time.Minute)
+		w.mustCover(b, pinned)
+	})
+}
+
 // An issuer that has never found the store whole does not say 200 to a cutoff:
 // it does not know what the store has forgotten.
 func TestCutoffIsPendingWhileTheStoreIsUnknown(t *testing.T) {

@@ -199,14 +199,24 @@ func (k *Keeper) keepStore(ctx context.Context) error {
 	}
 	keep, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	err = k.store.KeepVouch(keep, asOf)
+	stamp, err := k.store.KeepVouch(keep, asOf)
 	if errors.Is(err, ErrUnvouched) {
-		err = k.vouchAnew(ctx, asOf)
+		stamp, err = 0, k.vouchAnew(ctx, asOf)
 	}
 	if err == nil {
+		k.sawStamp(stamp)
 		k.committer.whole.Store(true)
 	}
 	return err
+}
+
+// sawStamp learns from the store itself how far its stamps have come. Its clock
+// does not tell: whoever vouched may have raised them far above it, and the
+// beats that say so need not have been read here. Cutoffs raise them further
+// until we ask again, as our own beats allow for.
+func (k *Keeper) sawStamp(stamp int64) {
+	k.committer.Saw(stamp)
+	k.committer.Heard(k.barrier.Stamp())
 }
 
 // vouchAnew vouches for the store once it holds all that the log held a moment

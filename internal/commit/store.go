@@ -60,6 +60,7 @@ type Store interface {
 	Vouch(ctx context.Context, r Refill, asOf time.Time) error
 	// KeepVouch renews a vouch, as of a reading of Now: it may be executed
 	// long after it was called. It MUST fail with ErrUnvouched if there is
-	// none for this incarnation of the store.
-	KeepVouch(ctx context.Context, asOf time.Time) error
+	// none for this incarnation of the store. It returns the last stamp
+	// that was handed out, which may be far above the store's clock.
+	KeepVouch(ctx context.Context, asOf time.Time) (stamp int64, err error)
 }

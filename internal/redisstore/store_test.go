@@ -84,7 +84,8 @@ func TestRestartEndsVouch(t *testing.T) {
 		t.Fatal("the restart kept the incarnation")
 	}
 	vouch(t, store)
-	check(t, store.KeepVouch(t.Context(), time.Now()))
+	_, err = store.KeepVouch(t.Context(), time.Now())
+	check(t, err)
 }
 
 func TestPromotionEndsVouch(t *testing.T) {
@@ -105,7 +106,7 @@ func TestPromotionEndsVouch(t *testing.T) {
 		}
 		check(t, rdb.SlaveOf(t.Context(), "NO", "ONE").Err())
 	}
-	if err := redisstore.New(rdb, "r").KeepVouch(t.Context(), time.Now()); !errors.Is(err, commit.ErrUnvouched) {
+	if _, err := redisstore.New(rdb, "r").KeepVouch(t.Context(), time.Now()); !errors.Is(err, commit.ErrUnvouched) {
 		t.Fatalf("keep vouch: %v", err)
 	}
 }

@@ -47,8 +47,13 @@ func (s *Store) Vouch(ctx context.Context, r commit.Refill, asOf time.Time) erro
 
 // KeepVouch renews a vouch that still holds, as of a reading of Now. It never
 // makes one: the error wraps commit.ErrUnvouched if there is none for this
-// incarnation.
-func (s *Store) KeepVouch(ctx context.Context, asOf time.Time) error {
-	_, err := s.run(ctx, "keep vouch", s.scripts.keep, []string{s.keys.vouch()}, asOf.UnixMilli())
-	return err
+// incarnation. It returns the last stamp that was handed out.
+func (s *Store) KeepVouch(ctx context.Context, asOf time.Time) (stamp int64, err error) {
+	answer, err := s.run(ctx, "keep vouch", s.scripts.keep, []string{s.keys.vouch(), s.keys.stamp()}, asOf.UnixMilli())
+	if err != nil {
+		return 0, err
+	}
+	d := decoder{}
+	stamp = d.number(answer, 0)
+	return stamp, d.err
 }

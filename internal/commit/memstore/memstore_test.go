@@ -127,7 +127,7 @@ func malformed(t *testing.T, s server) {
 
 func wipeEndsVouch(t *testing.T, s server) {
 	wantVerdict(t, s, "a", memstore.Verdict{})
-	if err := s.KeepVouch(t.Context(), now(t, s)); !errors.Is(err, commit.ErrUnvouched) {
+	if _, err := s.KeepVouch(t.Context(), now(t, s)); !errors.Is(err, commit.ErrUnvouched) {
 		t.Fatalf("nothing to keep: %v", err)
 	}
 	refill, err := s.BeginRefill(t.Context())
@@ -135,11 +135,11 @@ func wipeEndsVouch(t *testing.T, s server) {
 	for range 2 {
 		testenv.Must(t, s.Vouch(t.Context(), refill, now(t, s)))
 	}
-	testenv.Must(t, s.KeepVouch(t.Context(), now(t, s)))
+	keep(t, s, now(t, s))
 	wantVerdict(t, s, "a", memstore.Verdict{Vouched: true})
 	s.wipe()
 	wantVerdict(t, s, "a", memstore.Verdict{})
-	if err := s.KeepVouch(t.Context(), now(t, s)); !errors.Is(err, commit.ErrUnvouched) {
+	if _, err := s.KeepVouch(t.Context(), now(t, s)); !errors.Is(err, commit.ErrUnvouched) {
 		t.Fatalf("after a wipe: %v", err)
 	}
 }
@@ -172,11 +172,11 @@ func vouchAsOf(t *testing.T, s server) {
 	testenv.Must(t, err)
 	testenv.Must(t, s.Vouch(t.Context(), refill, now(t, s).Add(-2*time.Minute)))
 	wantVerdict(t, s, "a", memstore.Verdict{})
-	testenv.Must(t, s.KeepVouch(t.Context(), now(t, s)))
+	keep(t, s, now(t, s))
 	wantVerdict(t, s, "a", memstore.Verdict{Vouched: true})
-	testenv.Must(t, s.KeepVouch(t.Context(), now(t, s).Add(-2*time.Minute)))
+	keep(t, s, now(t, s).Add(-2*time.Minute))
 	wantVerdict(t, s, "a", memstore.Verdict{Vouched: true})
-	testenv.Must(t, s.KeepVouch(t.Context(), now(t, s).Add(time.Hour)))
+	keep(t, s, now(t, s).Add(time.Hour))
 	wantVerdict(t, s, "a", memstore.Verdict{Vouched: true}) // not from the future
 }
 
@@ -196,6 +196,13 @@ func stampsAfterALoss(t *testing.T, s server) {
 	r.ID, r.Stamp = "b", 2*floor
 	if got, err = s.Revoke(t.Context(), r); err != nil || got.Stamp != refill.Floor {
 		t.Errorf("stamp %d under a vouch, %v, want %d", got.Stamp, err, refill.Floor)
+	}
+	r.Scope, r.Tenant, r.ID = events.ScopeUser, "acme", "c"
+	if got, err = s.Revoke(t.Context(), r); err != nil || got.Stamp != refill.Floor {
+		t.Errorf("cutoff at %d, %v, want %d", got.Stamp, err, refill.Floor)
+	}
+	if told := keep(t, s, now(t, s)); told != refill.Floor+1 {
+		t.Errorf("whoever keeps the vouch is told of %d, want %d", told, refill.Floor+1)
 	}
 }
 
@@ -249,6 +256,14 @@ func vouch(t *testing.T, c commit.Store) {
 	refill, err := c.BeginRefill(t.Context())
 	testenv.Must(t, err)
 	testenv.Must(t, c.Vouch(t.Context(), refill, now(t, c)))
+}
+
+// keep renews the vouch and returns the last stamp.
+func keep(t *testing.T, s commit.Store, asOf time.Time) int64 {
+	t.Helper()
+	stamp, err := s.KeepVouch(t.Context(), asOf)
+	testenv.Must(t, err)
+	return stamp
 }
 
 func now(t *testing.T, s commit.Store) time.Time {

@@ -41,12 +41,14 @@ func (c *Client) Vouch(ctx context.Context, r commit.Refill, asOf time.Time) err
 }
 
 // KeepVouch implements commit.Store.
-func (c *Client) KeepVouch(ctx context.Context, asOf time.Time) error {
-	return c.call(ctx, "keep vouch", true, func(s *Store) error {
+func (c *Client) KeepVouch(ctx context.Context, asOf time.Time) (stamp int64, err error) {
+	err = c.call(ctx, "keep vouch", true, func(s *Store) error {
 		if !s.vouched() {
 			return commit.ErrUnvouched
 		}
 		s.vouchAsOf(asOf)
+		stamp = s.state.stamp
 		return nil
 	})
+	return stamp, err
 }

@@ -43,7 +43,8 @@ func refuses(t *testing.T, r *room, id string) {
 	_, err = r.store.List(t.Context(), issuer, "acme", "u1")
 	wantError(t, "list", err, session.ErrUnavailable)
 	wantError(t, "list", err, commit.ErrUnvouched)
-	wantError(t, "keep vouch", r.store.KeepVouch(t.Context(), time.Now()), commit.ErrUnvouched)
+	_, err = r.store.KeepVouch(t.Context(), time.Now())
+	wantError(t, "keep vouch", err, commit.ErrUnvouched)
 	absent := revocation(events.ScopeToken, uuid.NewString(), hour)
 	equal(t, "verdict", r.ask(t, absent, hour), redisstore.Verdict{})
 }
@@ -113,13 +114,21 @@ func vouchStale(t *testing.T, r *room) {
 	absent := revocation(events.ScopeToken, "x", hour)
 	eventually(t, "the vouch is stale", func() bool { return !r.ask(t, absent, 20*time.Millisecond).Vouched })
 	equal(t, "under a longer bound", r.ask(t, absent, hour).Vouched, true)
-	must(t, r.store.KeepVouch(t.Context(), time.Now()))
+	r.keep(t, time.Now())
 	equal(t, "renewed", r.ask(t, absent, 10*time.Second).Vouched, true)
 	s := r.login(t, "acme", "u1", hour, hour)
 	must(t, r.rdb.HSet(t.Context(), r.prefix+"vouch", "at", time.Now().Add(-hour).UnixMilli()).Err())
 	equal(t, "an old vouch", r.ask(t, absent, hour/2).Vouched, false)
 	_, err := r.store.Get(t.Context(), s.ID) // age binds only the edges
 	must(t, err)
+}
+
+// keep renews the vouch and returns the last stamp.
+func (r *room) keep(t *testing.T, asOf time.Time) int64 {
+	t.Helper()
+	stamp, err := r.store.KeepVouch(t.Context(), asOf)
+	must(t, err)
+	return stamp
 }
 
 func vouchFromFuture(t *testing.T, r *room) {
@@ -135,17 +144,17 @@ func vouchAsOf(t *testing.T, r *room) {
 	asked, err := r.store.Now(t.Context())
 	must(t, err)
 	must(t, r.rdb.HSet(t.Context(), r.prefix+"vouch", "at", asked.Add(-2*hour).UnixMilli()).Err())
-	must(t, r.store.KeepVouch(t.Context(), asked.Add(-hour)))
+	r.keep(t, asked.Add(-hour))
 	equal(t, "an hour late", r.ask(t, absent, hour/2).Vouched, false)
-	must(t, r.store.KeepVouch(t.Context(), asked))
-	must(t, r.store.KeepVouch(t.Context(), asked.Add(-hour)))
+	r.keep(t, asked)
+	r.keep(t, asked.Add(-hour))
 	equal(t, "out of order", r.ask(t, absent, hour/2).Vouched, true)
 	refill, err := r.store.BeginRefill(t.Context())
 	must(t, err)
 	must(t, r.rdb.Del(t.Context(), r.prefix+"vouch").Err())
 	must(t, r.store.Vouch(t.Context(), refill, asked.Add(-hour)))
 	equal(t, "a late refill", r.ask(t, absent, hour/2).Vouched, false)
-	must(t, r.store.KeepVouch(t.Context(), asked.Add(hour)))
+	r.keep(t, asked.Add(hour))
 	equal(t, "from the future", r.ask(t, absent, hour/2).Vouched, true)
 }
 
@@ -172,4 +181,5 @@ func stampsAfterALoss(t *testing.T, r *room) {
 	cut, err = r.store.Revoke(t.Context(), ahead)
 	must(t, err)
 	equal(t, "cutoff under a vouch", cut.Stamp, refill.Floor)
+	equal(t, "what whoever keeps the vouch is told", r.keep(t, time.Now()), refill.Floor+1)
 }
