@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -164,7 +165,7 @@ func (k *Keeper) restoreLog(ctx context.Context) error {
 	if err := k.log.Ensure(ensure); err != nil {
 		return err
 	}
-	n, err := k.barrier.Restore(ctx, k.store.Live)
+	n, err := k.barrier.Restore(ctx, k.live)
 	if n > 0 {
 		k.slog.Warn("log refilled from the store", "revocations", n)
 	}
@@ -172,6 +173,19 @@ func (k *Keeper) restoreLog(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// live is what the store holds. The projector may be writing into it what it
+// has read from a log that is gone by now: that has to be among it, since
+// nobody would put it back later.
+func (k *Keeper) live(ctx context.Context) iter.Seq2[events.Revocation, error] {
+	return func(yield func(events.Revocation, error) bool) {
+		if err := k.projector.Rebind(ctx); err != nil {
+			yield(events.Revocation{}, err)
+			return
+		}
+		k.store.Live(ctx)(yield)
+	}
 }
 
 // serve begins to answer questions, once. From then on it refuses those that

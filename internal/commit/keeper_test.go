@@ -101,6 +101,28 @@ func TestLostLogIsRefilledBeforeItIsAnsweredFor(t *testing.T) {
 	}
 }
 
+// An issuer is about to file in the store what it has read from the log, which is
+// lost at that moment: the new log gets it too.
+func TestProjectedWhileTheLogIsLost(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.issuer("a")
+		w.settled(a)
+		w.store.SetDown(true)
+		if committed, err := w.revoke(a, "pending"); committed || err != nil {
+			t.Fatalf("committed %t, %v, want pending", committed, err)
+		}
+		reached, release := a.hold("apply")
+		w.store.SetDown(false)
+		<-reached
+		w.log.recreate()
+		w.sleep(1900 * time.Millisecond)
+		release()
+		w.settled(a)
+		w.sleep(2 * staleness)
+		w.wantBoth("pending")
+	})
+}
+
 func TestLogLostDuringItsRefill(t *testing.T) {
 	inWorld(t, func(w *world) {
 		a, b := w.issuer("a"), w.issuer("b")

@@ -146,14 +146,24 @@ var errKilled = errors.New("killed")
 type life struct {
 	mu    sync.Mutex
 	over  bool
-	dieAt string   // the step that is not taken any more
-	leave []func() // what the system does for a dead process
+	dieAt string // the step that is not taken any more
+	slow  string // the step that says so in reached and waits for gate
+
+	reached, gate chan struct{}
+	leave         []func() // what the system does for a dead process
 }
 
 func (l *life) step(op string) error {
 	l.mu.Lock()
-	last := !l.over && l.dieAt == op
+	last, slow := !l.over && l.dieAt == op, l.slow == op
+	if slow {
+		l.slow = ""
+		close(l.reached)
+	}
 	l.mu.Unlock()
+	if slow {
+		<-l.gate
+	}
 	if last {
 		l.kill()
 	}
@@ -167,6 +177,14 @@ func (l *life) dieBefore(op string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.dieAt = op
+}
+
+// hold makes one step, which closes reached, wait until release is called.
+func (l *life) hold(op string) (reached <-chan struct{}, release func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.slow, l.reached, l.gate = op, make(chan struct{}), make(chan struct{})
+	return l.reached, func() { close(l.gate) }
 }
 
 func (l *life) kill() {

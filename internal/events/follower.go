@@ -39,6 +39,7 @@ type Follower struct {
 	caughtUp  bool          // in this lineage, the end of the log has been seen
 	moved     chan struct{} // closed and replaced whenever pos changes
 	interrupt context.CancelCauseFunc
+	following chan struct{} // closed when the latest follow has ended; nil before the first
 	census    census
 }
 
@@ -97,8 +98,10 @@ var errInterrupted = errors.New("events: follow interrupted")
 func (f *Follower) follow(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
+	following := make(chan struct{})
+	defer close(following)
 	f.mu.Lock()
-	f.interrupt = cancel
+	f.interrupt, f.following = cancel, following
 	after, lineage, caughtUp := f.last, f.pos.Lineage, f.caughtUp
 	f.mu.Unlock()
 
@@ -228,6 +231,24 @@ func (f *Follower) Verify() {
 	defer f.mu.Unlock()
 	if f.interrupt != nil {
 		f.interrupt(errInterrupted)
+	}
+}
+
+// Rebind is Verify, and waits until nothing is being applied any more that was
+// read before. What is applied later was read from the log as it is now.
+func (f *Follower) Rebind(ctx context.Context) error {
+	f.mu.Lock()
+	following := f.following
+	f.mu.Unlock()
+	f.Verify()
+	if following == nil {
+		return nil
+	}
+	select {
+	case <-following:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
