@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"context"
 	"crypto/rand"
 	"time"
 
@@ -21,6 +22,18 @@ func (g *Guard) newReporter() *fleet.Reporter {
 		Conn: g.nc, Region: g.config.Region, ID: g.config.ID, Instance: rand.Text(),
 		Report: g.report, Watch: g.follower.Watch, Holds: g.holds, Poke: g.changed, Log: g.config.Log,
 	}
+}
+
+// An announced exchange lets the issuers know of this node before it asks them
+// how far to read, by which it may become fresh.
+type announced struct {
+	events.Exchange
+	reporter *fleet.Reporter
+}
+
+func (a announced) Ask(ctx context.Context, q events.Question) (events.Answer, error) {
+	a.reporter.Announce()
+	return a.Exchange.Ask(ctx, q)
 }
 
 // reportSoon has a report sent at once. It does not block.

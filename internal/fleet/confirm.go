@@ -231,13 +231,12 @@ func (r *Registry) put(rd *round, subject string) {
 	}
 }
 
-// prove waits for the server to answer, which comes after all that it had to
-// deliver to us before the question: reports of edges that came only just now
-// among it.
+// prove waits until all has been taken in that the server had to deliver to us
+// before the question: reports of edges that came only just now among it.
 func (r *Registry) prove(ctx context.Context, rd *round) {
 	for r.isOpen(rd) {
 		one, cancel := context.WithTimeout(ctx, proofTimeout)
-		err := r.conn.FlushWithContext(one)
+		err := r.heardAll(one)
 		cancel()
 		if err == nil {
 			r.proved(rd)
@@ -247,6 +246,25 @@ func (r *Registry) prove(ctx context.Context, rd *round) {
 		if !events.Sleep(ctx, tick) {
 			return
 		}
+	}
+}
+
+// heardAll waits for the server to answer, which comes after all that it had to
+// deliver before, and until that has been taken in: the answer does not queue
+// behind it.
+func (r *Registry) heardAll(ctx context.Context) error {
+	if err := r.conn.FlushWithContext(ctx); err != nil {
+		return err
+	}
+	taken := make(chan struct{})
+	if err := r.conn.Barrier(func() { close(taken) }); err != nil {
+		return err
+	}
+	select {
+	case <-taken:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -177,6 +177,48 @@ func TestEverywhere(t *testing.T) {
 	})
 }
 
+// An edge that has been heard, but whose report is still to be taken in behind
+// many others, is asked too.
+func TestReportsUnderWayCount(t *testing.T) {
+	s := newSite(t, 1)
+	s.edges[0].apply("e1", 7, entry("a"))
+	nc := connect(t, s.server.URL())
+	heard, err := nc.SubscribeSync("curfew.local.edge.*")
+	testenv.Must(t, err)
+	report, err := heard.NextMsg(ceiling)
+	testenv.Must(t, err)
+	s.HeardSince(time.Minute)
+	late := edgeOn(nc, "edge-2")
+	for range 50_000 {
+		testenv.Must(t, nc.Publish(report.Subject, report.Data))
+	}
+	late.Announce() // and then says nothing
+	testenv.Must(t, nc.Flush())
+	if got := s.within(t, short, 7, entry("a")); got.Everywhere {
+		t.Errorf("an edge that had reported was not asked: %+v", got)
+	}
+	awaitEdges(t, s.Registry, 2)
+}
+
+// A list of edges that is full may have dropped one that is fresh.
+func TestDroppedForRoomIsNotSafe(t *testing.T) {
+	s := newSite(t, 1)
+	s.HeardSince(time.Minute)
+	s.edges[0].stop()
+	got := make(chan fleet.Confirmation)
+	go func() { got <- s.within(t, time.Second, 7, entry("a")) }()
+	testenv.Eventually(t, ceiling, func() error {
+		if rounds, _ := s.Open(); rounds == 0 {
+			return fmt.Errorf("not asked yet")
+		}
+		return nil
+	})
+	s.Crowd()
+	if c := <-got; c.Everywhere || c.Expected != 1 || c.Confirmed != 0 {
+		t.Errorf("%+v, want one that has not confirmed", c)
+	}
+}
+
 func TestNoServer(t *testing.T) {
 	s := newSite(t, 1)
 	s.edges[0].apply("e1", 7, entry("a"))

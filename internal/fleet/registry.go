@@ -142,7 +142,8 @@ func (r *Registry) take(m message, now time.Time) {
 	known.Report, known.last, known.lag = m.Report, now, r.trace.lag(now, m.Epoch, m.AppliedSeq)
 }
 
-// dropSilent makes room.
+// dropSilent makes room. Who had to make it may be alive: whoever waits for it
+// does so still, and no more believes to know all.
 func (r *Registry) dropSilent() {
 	var oldest instance
 	for key, m := range r.members {
@@ -150,11 +151,14 @@ func (r *Registry) dropSilent() {
 			oldest = key
 		}
 	}
-	r.drop(oldest)
-	r.hearing.since = time.Now() // not all are known any more
+	delete(r.members, oldest)
+	for _, rd := range r.open {
+		rd.known = false
+	}
+	r.hearing.since = time.Now()
 }
 
-// drop forgets an edge that is safe, or has to make room.
+// drop forgets an edge that is safe.
 func (r *Registry) drop(key instance) {
 	delete(r.members, key)
 	for _, rd := range r.open {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -44,6 +45,10 @@ type Reporter struct {
 
 	asked chan struct{}
 	kept  chan struct{} // one value for each question that is kept
+
+	mu        sync.Mutex
+	announced bool
+	on        uint64 // the connection that it was announced on
 }
 
 // Run reports until ctx ends. An issuer that has just come asks for a report
@@ -80,6 +85,22 @@ func (r *Reporter) pause(ctx context.Context, back <-chan struct{}) {
 	}
 }
 
+// Announce reports unless that was done on this connection before. An edge MUST
+// do so before it asks how far to read: an issuer that has not heard of it takes
+// it for one that cannot be fresh.
+func (r *Reporter) Announce() {
+	on := r.Conn.Stats().Reconnects
+	r.mu.Lock()
+	known := r.announced && r.on == on
+	r.mu.Unlock()
+	if known {
+		return
+	}
+	if err := r.publish(false); err != nil {
+		r.Log.Debug("not announced", "error", err)
+	}
+}
+
 // Leave says goodbye. The edge MUST NOT let any request through any more. Run
 // must have returned.
 func (r *Reporter) Leave() {
@@ -93,11 +114,16 @@ func (r *Reporter) Leave() {
 }
 
 func (r *Reporter) publish(leaving bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	on := r.Conn.Stats().Reconnects // before: a connection that comes meanwhile is another
 	m := message{Report: r.Report(), Leaving: leaving}
 	m.ID, m.Instance, m.Region = r.ID, r.Instance, r.Region
 	data, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("fleet: report: %w", err)
 	}
-	return r.Conn.Publish(events.Subjects{Region: r.Region}.Edge(r.ID), data)
+	err = r.Conn.Publish(events.Subjects{Region: r.Region}.Edge(r.ID), data)
+	r.announced, r.on = err == nil, on
+	return err
 }

@@ -162,6 +162,31 @@ func TestAskedForAReport(t *testing.T) {
 	}
 }
 
+// An edge is known before it may become fresh, on every connection.
+func TestAnnouncedOnceForEachConnection(t *testing.T) {
+	server := testenv.NATS(t)
+	e := edgeOn(connect(t, server.URL()), "edge-1")
+	for range 3 {
+		e.Announce()
+	}
+	if n := e.reports.Load(); n != 1 {
+		t.Errorf("reported %d times", n)
+	}
+	server.Restart()
+	testenv.Eventually(t, ceiling, func() error {
+		if e.Announce(); e.Conn.Stats().Reconnects == 0 || !e.Conn.IsConnected() {
+			return errors.New("not connected")
+		}
+		return nil
+	})
+	e.Announce()
+	before := e.reports.Load()
+	e.Announce()
+	if n := e.reports.Load(); before < 2 || n != before {
+		t.Errorf("reported %d times, then %d", before, n)
+	}
+}
+
 // After NATS was away, nobody waits for the next turn, and nobody is lost.
 func TestReportsAfterARestart(t *testing.T) {
 	server := testenv.NATS(t)
