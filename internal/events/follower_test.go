@@ -162,6 +162,30 @@ func TestFollowerRetriesAFailedBatch(t *testing.T) {
 	})
 }
 
+// Who reads what was written before it came meets holes where messages have
+// expired. Who has caught up does not: something was removed before it was read.
+func TestHoleAfterCatchingUp(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := memlog.New()
+		appendRevocations(t, log, 0, 10)
+		log.RemoveIf(func(data []byte) bool { return string(data) == "5" })
+		r := read(ctx, log)
+		synctest.Wait()
+		if got := r.Position(); got.Seq != 10 || got.Lineage != 0 {
+			t.Errorf("%+v over an old hole, want sequence 10 in the first lineage", got)
+		}
+		log.SetStalled(true)
+		appendRevocations(t, log, 10, 12)
+		log.RemoveIf(func(data []byte) bool { return string(data) == "10" })
+		log.SetStalled(false)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if got := r.Position(); got.Seq != 12 || got.Lineage != 1 {
+			t.Errorf("%+v over a new hole, want sequence 12 after a replay", got)
+		}
+	})
+}
+
 func TestCountNoticesAPurge(t *testing.T) {
 	bubble(t, func(t *testing.T, ctx context.Context) {
 		log := memlog.New()

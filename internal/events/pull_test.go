@@ -80,6 +80,52 @@ func TestFollowEndsWithItsConsumer(t *testing.T) {
 	}
 }
 
+// What the server has delivered and did not arrive here is noticed by the next
+// message. Another who pulls from the same consumer takes every second one.
+func TestFollowEndsAtAGap(t *testing.T) {
+	log := openLog(t)
+	stream, err := log.js.Stream(t.Context(), log.subjects.Stream())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func() {
+		t.Helper()
+		if _, err := log.Append(t.Context(), Record{Kind: KindBeat, Data: []byte("x"), TTL: time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other, err := log.nc.SubscribeSync(log.nc.NewInbox())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	read := uint64(0)
+	for m, err := range log.Follow(ctx, Cursor{}) {
+		if err != nil {
+			if !errors.Is(err, ErrGap) {
+				t.Errorf("ended with %v, want ErrGap", err)
+			}
+			return
+		}
+		if read++; m.Seq != read {
+			t.Fatalf("message %d after %d", m.Seq, read-1)
+		}
+		if read == 1 {
+			for name := range stream.ConsumerNames(ctx).Name() {
+				subject := "$JS.API.CONSUMER.MSG.NEXT." + log.subjects.Stream() + "." + name
+				if err := log.nc.PublishRequest(subject, other.Subject, []byte(`{"batch":10,"expires":20000000000}`)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 6 {
+				write()
+			}
+		}
+	}
+}
+
 // What was under way when a connection broke is lost.
 func TestFollowEndsWithItsConnection(t *testing.T) {
 	log := openLog(t)

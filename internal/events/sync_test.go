@@ -313,6 +313,23 @@ func TestAnswerIsLaterThanTheQuestion(t *testing.T) {
 	})
 }
 
+// A log that goes back is noticed by a beat that comes out below what was read,
+// even if nothing else says so and it is the first beat.
+func TestBeatBelowWhatWasRead(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := memlog.New()
+		appendRevocations(t, log, 0, 10)
+		r := read(ctx, log)
+		synctest.Wait()
+		log.SetStalled(true)
+		log.Rollback(4)
+		barrier := events.NewBarrier(log, r.Follower, events.RoleIssuer, "issuer", staleness/50)
+		if a, _, err := barrier.Probe(ctx); !errors.Is(err, events.ErrDiverged) {
+			t.Errorf("answered %+v, %v, want ErrDiverged", a, err)
+		}
+	})
+}
+
 func TestBarrierRefusesWhatItHasNotAdmitted(t *testing.T) {
 	bubble(t, func(t *testing.T, ctx context.Context) {
 		log, x := memlog.New(), &memlog.Exchange{}
