@@ -96,6 +96,23 @@ func TestExpiresWhileRemembered(t *testing.T) {
 	n.eventually(t, raw, guard.ErrExpired)
 }
 
+// A token that is remembered is refused once its key has been withdrawn.
+func TestKeyWithdrawnWhileRemembered(t *testing.T) {
+	m := newMesh(t)
+	m.keep()
+	n := m.node(nil)
+	testenv.Eventually(t, ceiling, n.Ready)
+	before := m.token("s", "", time.Hour)
+	n.want(t, before, nil)
+	n.want(t, before, nil)
+	next, err := token.OpenKeyring(token.KeyringConfig{Dir: t.TempDir(), Create: true})
+	testenv.Must(t, err)
+	m.keys = next
+	m.published.Store(next)
+	n.eventually(t, m.token("s", "", time.Hour), nil) // its kid has the keys fetched
+	n.want(t, before, guard.ErrInvalid)
+}
+
 func TestNotReadyBeforeTheKeys(t *testing.T) {
 	m := newMesh(t)
 	m.keep()

@@ -47,6 +47,7 @@ type mesh struct {
 	keys      *token.Keyring
 	jwks      *httptest.Server
 	withhold  atomic.Bool // of the keys
+	published atomic.Pointer[token.Keyring]
 	log       *events.JetStream
 	exchange  *events.NATSExchange
 	store     *redisstore.Store
@@ -75,13 +76,14 @@ func (m *mesh) openKeys() {
 	var err error
 	m.keys, err = token.OpenKeyring(token.KeyringConfig{Dir: m.t.TempDir(), Create: true})
 	testenv.Must(m.t, err)
+	m.published.Store(m.keys)
 	m.jwks = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if m.withhold.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
 		w.Header().Set("Content-Type", "application/jwk-set+json")
-		_, _ = w.Write(m.keys.JWKS())
+		_, _ = w.Write(m.published.Load().JWKS())
 	}))
 	m.t.Cleanup(m.jwks.Close)
 }

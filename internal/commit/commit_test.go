@@ -49,6 +49,25 @@ func TestCommittedOnlyWhenBothHoldIt(t *testing.T) {
 	}
 }
 
+// A store that cannot say at the end whether it still holds the revocation may
+// have lost it since it took it.
+func TestPendingWhenItCannotBeSettled(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := &issuer{life: &life{}}
+		client := w.store.Client(func(op string) error {
+			if op == "settle" {
+				return errKilled
+			}
+			return nil
+		})
+		i.Committer = commit.NewCommitter(client, w.log, iss, accessTTL, quiet)
+		if committed, err := w.revoke(i, "sid"); committed || err != nil {
+			t.Fatalf("committed %t, %v, want pending", committed, err)
+		}
+		w.wantBoth("sid")
+	})
+}
+
 // Answer before the log's acknowledgement and this goes red.
 func TestAnsweredOnlyAfterTheLogAcknowledged(t *testing.T) {
 	inWorld(t, func(w *world) {
