@@ -1,10 +1,12 @@
 package apiclient
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -60,6 +62,45 @@ func TestRedirect(t *testing.T) {
 	})
 	if _, err := c.Revoke(t.Context(), Revocation{Scope: "all"}, Wait{For: "confirmed", Timeout: time.Second}); err == nil {
 		t.Error("no error")
+	}
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestPatience: no wait is given up while the issuer may still answer it, which
+// without a timeout takes as long as its staleness bound, a minute at most. What
+// waits for nothing is given up sooner.
+func TestPatience(t *testing.T) {
+	for _, w := range []struct {
+		Wait
+		takes time.Duration
+		good  bool
+	}{
+		{Wait{}, 20 * time.Second, true},
+		{Wait{}, 61 * time.Second, false},
+		{Wait{For: "commit"}, 61 * time.Second, false},
+		{Wait{For: "confirmed", Timeout: 80 * time.Second}, 81 * time.Second, true},
+		{Wait{For: "enforced"}, 61 * time.Second, true},
+		{Wait{For: "enforced"}, time.Hour, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := New("http://issuer.test", "test")
+			c.HTTP.Transport = transport(func(r *http.Request) (*http.Response, error) {
+				select {
+				case <-r.Context().Done():
+					return nil, r.Context().Err()
+				case <-time.After(w.takes):
+				}
+				return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+			})
+			_, revoked := c.Revoke(t.Context(), Revocation{Scope: "all"}, w.Wait)
+			_, ended := c.Logout(t.Context(), "cfr_", w.Wait)
+			if (revoked == nil) != w.good || (ended == nil) != w.good {
+				t.Errorf("%+v, answered after %v: %v, %v", w.Wait, w.takes, revoked, ended)
+			}
+		})
 	}
 }
 

@@ -7,8 +7,13 @@ import (
 	"time"
 )
 
-// Patience with a dry run: it looks at every session.
-const dryRunPatience = 5 * time.Minute
+const (
+	// dryRunPatience is for a dry run: it looks at every session.
+	dryRunPatience = 5 * time.Minute
+	// longestWait is what a wait without a timeout may take: the longest
+	// staleness bound that an issuer can have, and its margin.
+	longestWait = 90 * time.Second
+)
 
 // A Wait says what a revoking call waits for before it is answered.
 type Wait struct {
@@ -25,6 +30,15 @@ func (w Wait) query() url.Values {
 		q.Set("timeout", w.Timeout.String())
 	}
 	return q
+}
+
+// patience is how much longer than others the call may take. Giving up on one
+// that is committed would look as if nothing had happened.
+func (w Wait) patience() time.Duration {
+	if w.Timeout == 0 && w.For != "" && w.For != "commit" {
+		return longestWait
+	}
+	return w.Timeout
 }
 
 // A Revocation is what an admin wants ended.
@@ -79,7 +93,7 @@ func (c *Client) Revoke(ctx context.Context, r Revocation, w Wait) (out Receipt,
 	r.DryRun = false
 	_, err = c.do(ctx, call{
 		method: http.MethodPost, url: c.admin("/admin/v1/revocations"), bearer: c.Bearer,
-		query: w.query(), body: r, into: &out, patience: w.Timeout,
+		query: w.query(), body: r, into: &out, patience: w.patience(),
 	})
 	return out, err
 }

@@ -68,7 +68,7 @@ func (c *Client) Refresh(ctx context.Context, refreshToken, deviceID string) (g 
 func (c *Client) Logout(ctx context.Context, refreshToken string, w Wait) (r Receipt, err error) {
 	body := map[string]string{"refresh_token": refreshToken}
 	_, err = c.do(ctx, call{
-		method: http.MethodPost, url: c.Issuer + "/v1/logout", query: w.query(), body: body, into: &r, patience: w.Timeout,
+		method: http.MethodPost, url: c.Issuer + "/v1/logout", query: w.query(), body: body, into: &r, patience: w.patience(),
 	})
 	return r, err
 }
