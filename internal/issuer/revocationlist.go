@@ -56,6 +56,9 @@ type listing struct {
 // tenant sees what is known to be the tenant's: its users and itself. An entry
 // for a session or a token does not say whose it was; the trail does.
 func (i *Issuer) listRevocations(c *fiber.Ctx) error {
+	if _, err := onlyQuery(c, "scope", "tenant", "limit", "after"); err != nil {
+		return err
+	}
 	l, err := i.listingOf(c)
 	if err != nil {
 		return err

@@ -89,6 +89,9 @@ func (r revokeRequest) revocation(actor string) events.Revocation {
 
 // revoke is the admin's: it ends one of anything, or asks for new tokens.
 func (i *Issuer) revoke(c *fiber.Ctx) error {
+	if _, err := onlyQuery(c, "wait", "timeout"); err != nil {
+		return err
+	}
 	w, err := i.waitOf(c, fleet.MaxWaits)
 	if err != nil {
 		return err

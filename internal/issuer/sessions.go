@@ -116,6 +116,9 @@ type endedResponse struct {
 }
 
 func (i *Issuer) endSessions(c *fiber.Ctx) error {
+	if _, err := onlyQuery(c, "keep", "wait", "timeout"); err != nil {
+		return err
+	}
 	w, err := i.waitOf(c, usersWaits)
 	if err != nil {
 		return err
@@ -145,6 +148,9 @@ func (i *Issuer) endSessions(c *fiber.Ctx) error {
 }
 
 func (i *Issuer) userSessions(c *fiber.Ctx) error {
+	if _, err := onlyQuery(c, "tenant"); err != nil {
+		return err
+	}
 	id, err := param(c, "id")
 	if err != nil {
 		return err

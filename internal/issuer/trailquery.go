@@ -19,27 +19,18 @@ import (
 // trailParams are the parameters that say which events of the trail are meant.
 var trailParams = []string{"kind", "user", "tenant", "session"}
 
-// readQuery reads the URL's query strictly: a filter that is misspelt, empty
-// or given twice would show what was not asked for. Only kind may repeat.
-// Nothing refers to the request's buffers.
+// readQuery is onlyQuery for what searches: a filter that is empty would show
+// what was not asked for.
 func readQuery(c *fiber.Ctx, known ...string) (url.Values, error) {
-	values, err := url.ParseQuery(string(c.Request().URI().QueryString()))
-	if err != nil { // its text quotes the query
-		return nil, front.BadRequest("the query is malformed")
-	}
+	values, err := onlyQuery(c, known...)
 	for name, given := range values {
-		switch {
-		case !slices.Contains(known, name):
-			return nil, front.BadRequest("unknown parameter; this call takes " + strings.Join(known, ", "))
-		case len(given) > 1 && name != "kind":
-			return nil, front.BadRequest(name + " is given twice")
-		case slices.ContainsFunc(given, func(v string) bool {
+		if slices.ContainsFunc(given, func(v string) bool {
 			return v == "" || len(v) > events.MaxSubject || !utf8.ValidString(v)
-		}):
+		}) {
 			return nil, front.BadRequest(name + ": want UTF-8 of 1 to 512 bytes")
 		}
 	}
-	return values, nil
+	return values, err
 }
 
 // trailFilter is what the query asks for, within the admin's tenant.
