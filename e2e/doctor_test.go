@@ -32,6 +32,8 @@ func TestDoctor(t *testing.T) {
 		{"edge with a wrong clock", findWrongClock},
 		{"edge that looks at no revocations", findStateless},
 		{"edge that is stopped", findStopped},
+		{"edge that is cut off for long", findCutOff},
+		{"edge that is no more", passOverKilled},
 		{"revocation that an edge misses", missConfirmation},
 		{"NATS down", findNATSDown},
 		{"Redis down", findRedisDown},
@@ -133,6 +135,33 @@ func findStopped(t *testing.T, w *ward) {
 	w.reported(t, "edge-2", edge.url)
 	testenv.Must(t, edge.Pause())
 	w.finds(t, []string{"edge edge-2"}, edge)
+	w.reported(t, "edge-2", `"state":"gone"`)
+	w.finds(t, []string{"edge edge-2"})
+}
+
+// findCutOff: an edge that the issuer has lost sight of serves on.
+func findCutOff(t *testing.T, w *ward) {
+	between := testenv.Proxy(t, strings.TrimPrefix(w.natsURL, "nats://"))
+	w.second(t, "CURFEW_NATS_URL=nats://"+between.Addr(), "CURFEW_EDGE_URL=http://"+port.Loopback(w.ports[3]))
+	w.reported(t, "edge-2", `"fresh"`)
+	testenv.Must(t, between.Stall())
+	w.reported(t, "edge-2", `"state":"gone"`)
+	all := w.finds(t, []string{"edge edge-2"})
+	if !slices.ContainsFunc(all, func(f finding) bool { return f.Who == "edge-2" && strings.Contains(f.Text, "but answers") }) {
+		t.Errorf("no word of its silence: %+v", all)
+	}
+}
+
+// passOverKilled: of an edge whose process has ended it warns.
+func passOverKilled(t *testing.T, w *ward) {
+	edge := w.second(t, "CURFEW_EDGE_URL=http://"+port.Loopback(w.ports[3]))
+	w.reported(t, "edge-2", `"fresh"`)
+	testenv.Must(t, edge.Kill())
+	w.reported(t, "edge-2", `"state":"gone"`)
+	all := w.finds(t, nil)
+	if !slices.ContainsFunc(all, func(f finding) bool { return f.Who == "edge-2" && f.Result == "warning" }) {
+		t.Errorf("no word of it: %+v", all)
+	}
 }
 
 func findNATSDown(t *testing.T, w *ward) {

@@ -36,7 +36,7 @@ func (x *exam) findEdges(ctx context.Context) (reports []apiclient.FleetEdge) {
 	x.epoch = fleet.Epoch
 	for _, f := range fleet.Edges {
 		if f.State == "gone" {
-			x.add("edge", f.ID, Warning, fmt.Sprintf("has not reported for %v", silence(f)), "see whether it runs and reaches NATS; if it is no more, it is forgotten after a while")
+			x.gone = append(x.gone, f)
 			continue
 		}
 		reports = append(reports, f)
@@ -44,14 +44,11 @@ func (x *exam) findEdges(ctx context.Context) (reports []apiclient.FleetEdge) {
 	return reports
 }
 
-func silence(f apiclient.FleetEdge) time.Duration {
-	return (time.Duration(f.SilentMS) * time.Millisecond).Round(time.Second)
-}
-
-// visitable lists the edges whose URL is known.
+// visitable lists the edges whose URL is known. One that has fallen silent is
+// visited too: it may serve on, cut off from NATS.
 func (x *exam) visitable(reports []apiclient.FleetEdge) {
 	urls := slices.Clone(x.Edges)
-	for _, f := range reports {
+	for _, f := range slices.Concat(reports, x.gone) {
 		if f.URL != "" {
 			urls = append(urls, f.URL)
 		}
@@ -80,6 +77,9 @@ func (x *exam) match(reports []apiclient.FleetEdge) {
 		if r := x.edges[at].report; r == nil || r.LastSeen.Before(f.LastSeen) {
 			x.edges[at].report = &f
 		}
+	}
+	for _, f := range x.gone {
+		x.missed(f)
 	}
 	x.complain()
 	if len(x.edges) == 0 {

@@ -34,8 +34,9 @@ type Config struct {
 type exam struct {
 	Config
 	edges     []*edge
-	published []string // kids
-	epoch     string   // of the issuer's log; empty if it does not tell
+	gone      []apiclient.FleetEdge // that have fallen silent
+	published []string              // kids
+	epoch     string                // of the issuer's log; empty if it does not tell
 
 	mu       sync.Mutex
 	findings []Finding
