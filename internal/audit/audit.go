@@ -2,11 +2,13 @@
 // NATS JetStream: who logged in, refreshed, logged out, from where and why. It
 // is a record for people; no decision depends on it.
 //
-// An event is published once it waits in a bounded backlog, in order, for as
-// long as NATS is away. A full backlog refuses the newest events, so that what
-// it holds has no gap; they are counted, and logged once until it has been
-// empty again. A publish whose answer was lost is repeated under the event's
-// id, which the stream takes once within its duplicate window (two minutes).
+// An event waits in a bounded backlog for as long as NATS is away, and is
+// published in order; where several wait, they are sent at once, and an event
+// that a fault has taken out of the middle comes after them. A full backlog
+// refuses the newest events, so that what it holds has no gap; they are
+// counted, and logged once until it has been empty again. A publish whose
+// answer was lost is repeated under the event's id, which the stream takes once
+// within its duplicate window (two minutes).
 package audit
 
 import (
@@ -95,24 +97,25 @@ func (t *Trail) Run(ctx context.Context) {
 	defer keeping.Wait()
 	keeping.Go(func() { t.retain(ctx) })
 	for {
+		left := 0
 		select {
 		case e := <-t.queue:
-			t.deliver(late, e)
+			left = t.deliverAll(late, t.waiting(e))
 		case <-ctx.Done():
 			if len(t.queue) == 0 {
 				return
 			}
 		}
 		if late.Err() != nil {
-			t.giveUp()
+			t.giveUp(left)
 			return
 		}
 	}
 }
 
-// giveUp counts what stays unpublished.
-func (t *Trail) giveUp() {
-	if n := len(t.queue); n > 0 {
+// giveUp counts what stays unpublished: the queue, and so many besides.
+func (t *Trail) giveUp(left int) {
+	if n := len(t.queue) + left; n > 0 {
 		t.lost.Add(float64(n))
 		t.slog.Error("audit events lost at the end", "events", n)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/curfew-auth/curfew/internal/audit"
 	"github.com/curfew-auth/curfew/internal/session"
+	"github.com/curfew-auth/curfew/internal/testenv"
 )
 
 func numbered(n int) session.Event {
@@ -89,6 +90,26 @@ func TestDeliveredAfterNATSWasAway(t *testing.T) {
 	b.wantNumbers(t, 0, 1, 2, 3)
 	if b.lost(t) != 0 {
 		t.Errorf("%v lost", b.lost(t))
+	}
+}
+
+// A trail that waited for each event's acknowledgement before it sends the next
+// would take as long as a thousand of them, and a burst would fill its backlog.
+func TestAcknowledgementsAreNotWaitedForOneByOne(t *testing.T) {
+	const events, delay = 1000, 50 * time.Millisecond
+	b := newBench(t, audit.Config{})
+	b.run(t)
+	b.Record(numbered(0))
+	b.await(t, 1)
+	testenv.Must(t, b.between.Delay(delay))
+	began, want := time.Now(), []int{0}
+	for n := 1; n <= events; n++ {
+		b.Record(numbered(n))
+		want = append(want, n)
+	}
+	b.wantNumbers(t, want...)
+	if took := time.Since(began); took > events*delay/4 {
+		t.Errorf("%d events took %v, with an acknowledgement after %v", events, took, 2*delay)
 	}
 }
 

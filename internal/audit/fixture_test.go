@@ -16,6 +16,7 @@ import (
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/session"
 	"github.com/curfew-auth/curfew/internal/testenv"
+	"github.com/curfew-auth/curfew/internal/testenv/faultproxy"
 )
 
 // patience is for what has no bound of its own on a busy machine.
@@ -27,6 +28,7 @@ const stream = "CURFEW_AUDIT_test"
 type bench struct {
 	*audit.Trail
 	nats    *testenv.NATSServer
+	between *faultproxy.Proxy // the trail and the server
 	js      jetstream.JetStream
 	metrics *prometheus.Registry
 	logs    *lockedBuffer
@@ -36,7 +38,8 @@ func newBench(t *testing.T, c audit.Config) *bench {
 	t.Helper()
 	b := &bench{nats: testenv.NATS(t), metrics: prometheus.NewRegistry(), logs: &lockedBuffer{}}
 	log := slog.New(slog.NewTextHandler(b.logs, nil))
-	nc, err := events.Connect(b.nats.URL(), "", "trail", log)
+	b.between = testenv.Proxy(t, strings.TrimPrefix(b.nats.URL(), "nats://"))
+	nc, err := events.Connect("nats://"+b.between.Addr(), "", "trail", log)
 	testenv.Must(t, err)
 	t.Cleanup(nc.Close)
 	c.Region, c.Replicas = "test", 1
