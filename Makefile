@@ -1,7 +1,7 @@
 # Curfew: `make` lists what there is to do.
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X main.version=$(VERSION) -X github.com/curfew-auth/curfew/internal/fleet.stamped=$(VERSION)
+LDFLAGS := -s -w -X github.com/curfew-auth/curfew/internal/version.stamped=$(VERSION)
 # How long the fault runs keep each fault up.
 CHAOS_DURATION ?= 60s
 

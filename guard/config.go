@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/curfew-auth/curfew/internal/fleet"
+	"github.com/curfew-auth/curfew/internal/version"
 )
 
 // Config says what to guard and whom to trust. Fields without a stated default
@@ -75,7 +76,7 @@ func (c *Config) setDefaults() error {
 		return errors.New("guard: no such Mode")
 	}
 	if c.Version == "" {
-		c.Version = fleet.Version()
+		c.Version = version.String()
 	}
 	if c.Region == "" {
 		c.Region = "local"

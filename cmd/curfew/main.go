@@ -10,19 +10,17 @@ import (
 	"github.com/curfew-auth/curfew/internal/boot"
 	"github.com/curfew-auth/curfew/internal/cli"
 	"github.com/curfew-auth/curfew/internal/config"
+	"github.com/curfew-auth/curfew/internal/version"
 )
-
-// version is set by the linker.
-var version = "dev"
 
 func main() {
 	root := &cobra.Command{
-		Use: "curfew", Short: "sign users in once, and out everywhere", Version: version,
+		Use: "curfew", Short: "sign users in once, and out everywhere", Version: version.String(),
 		SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(upCommand(), demoCommand(), hashPasswordCommand(), hashTokenCommand())
-	root.AddCommand(cli.Commands(version)...)
+	root.AddCommand(cli.Commands(version.String())...)
 	for _, cmd := range append(root.Commands(), root) {
 		config.Strict(cmd)
 	}

@@ -8,13 +8,11 @@ import (
 	"github.com/curfew-auth/curfew/internal/boot"
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/issuer"
+	"github.com/curfew-auth/curfew/internal/version"
 )
-
-// version is set by the linker.
-var version = "dev"
 
 func main() {
 	var cfg config.Issuer
-	os.Exit(boot.Main(boot.Service("issuer", "sign users in, and out everywhere", version, &cfg,
+	os.Exit(boot.Main(boot.Service("issuer", "sign users in, and out everywhere", version.String(), &cfg,
 		func(log *slog.Logger) (boot.Node, error) { return issuer.New(cfg, log) })))
 }

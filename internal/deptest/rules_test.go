@@ -20,6 +20,7 @@ var allowed = map[string][]string{
 	"internal/front":     {},
 	"internal/token":     {},
 	"internal/trace":     {},
+	"internal/version":   {},
 
 	// The rules.
 	"internal/session": {"internal/events", "internal/token"},
@@ -31,7 +32,7 @@ var allowed = map[string][]string{
 	"internal/webhook":    {"internal/session"},
 
 	// The decision, which others build into their programs.
-	"guard": {"internal/cache", "internal/events", "internal/fleet", "internal/redisstore", "internal/token"},
+	"guard": {"internal/cache", "internal/events", "internal/fleet", "internal/redisstore", "internal/token", "internal/version"},
 
 	"guard/fiberguard": {"guard", "internal/front"},
 	"guard/grpcguard":  {"guard"},
@@ -41,7 +42,7 @@ var allowed = map[string][]string{
 	"internal/issuer": {
 		"api",
 		"internal/audit", "internal/commit", "internal/config", "internal/events", "internal/fleet", "internal/front",
-		"internal/redisstore", "internal/session", "internal/token", "internal/trace", "internal/webhook",
+		"internal/redisstore", "internal/session", "internal/token", "internal/trace", "internal/version", "internal/webhook",
 	},
 	"internal/boot": {"internal/config", "internal/front", "internal/redisstore"},
 	"internal/up":   {"internal/config", "internal/edge", "internal/embedded", "internal/issuer", "internal/session"},

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/curfew-auth/curfew/internal/fleet"
+	"github.com/curfew-auth/curfew/internal/version"
 )
 
 // watch registers what can be read off the parts.
@@ -22,7 +22,7 @@ func (i *Issuer) watch(r prometheus.Registerer) {
 	gauge("curfew_key_rotate_every_seconds", "Age at which the newest signing key gets a successor; 0 for never.",
 		nil, i.config.KeyRotateEvery.Seconds)
 	gauge("curfew_build_info", "1; the labels say what this node runs.",
-		prometheus.Labels{"version": fleet.Version(), "goversion": runtime.Version()}, func() float64 { return 1 })
+		prometheus.Labels{"version": version.String(), "goversion": runtime.Version()}, func() float64 { return 1 })
 }
 
 func (i *Issuer) newestKey() float64 {

@@ -1,4 +1,5 @@
-package fleet
+// Package version says of which version of this module a program is made.
+package version
 
 import (
 	"cmp"
@@ -11,10 +12,12 @@ const module = "github.com/curfew-auth/curfew"
 // repository around it, or of a part of it, does not know its version.
 var stamped string
 
-// Version is that of this module: what the linker was told, or else as the
-// build has noted it down.
-func Version() string { return cmp.Or(stamped, noted()) }
+// String is the version: what the linker was told, or else what the build has
+// noted down, "dev" if neither says.
+func String() string { return cmp.Or(stamped, noted(), "dev") }
 
+// noted finds this module among what the program was built of, for programs of
+// others that embed a guard.
 func noted() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
