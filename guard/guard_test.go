@@ -174,6 +174,26 @@ func revocation(scope events.Scope, subject string) events.Revocation {
 }
 
 // An entry that cannot be read may be about any token.
+// Whoever asks for the first time when the log is away already hears the same.
+func TestReadyThoughNobodyAskedInTime(t *testing.T) {
+	m := newMesh(t)
+	m.keep()
+	n := m.node(nil)
+	await := func(state string) {
+		t.Helper()
+		testenv.Eventually(t, ceiling, func() error {
+			if s := n.Status().State; s != state {
+				return errors.New(s)
+			}
+			return nil
+		})
+	}
+	await("fresh")
+	m.toNATS.Cut()
+	await("stale")
+	testenv.Eventually(t, ceiling, n.Ready) // the keys may come later
+}
+
 func TestUnreadableEntryPutsEveryMissInDoubt(t *testing.T) {
 	m := newMesh(t)
 	m.keep()

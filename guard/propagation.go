@@ -3,6 +3,7 @@ package guard
 import (
 	"time"
 
+	"github.com/curfew-auth/curfew/internal/cache"
 	"github.com/curfew-auth/curfew/internal/events"
 )
 
@@ -11,6 +12,9 @@ func (g *Guard) renew(asOf time.Duration) {
 	pos := g.follower.Position()
 	g.whole.Store(&pos)
 	g.copy.Renew(asOf)
+	if g.copy.State() == cache.Fresh {
+		g.wasFresh.Store(true)
+	}
 }
 
 // propagated observes how long a revocation took to get here: from its stamp,

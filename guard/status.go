@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/curfew-auth/curfew/internal/cache"
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/redisstore"
 )
@@ -54,10 +53,9 @@ func (g *Guard) Ready() error {
 		return errors.New("waiting for the issuer's signing keys")
 	case g.config.Mode == Stateless:
 		return nil
-	case !g.wasFresh.Load() && g.copy.State() != cache.Fresh:
+	case !g.wasFresh.Load():
 		return errors.New("syncing: the log of revocations has not been replayed yet")
 	}
-	g.wasFresh.Store(true)
 	return nil
 }
 
