@@ -108,6 +108,30 @@ func TestRestoreNoticesThatItWasLostAgain(t *testing.T) {
 	})
 }
 
+// Nothing was missing at the first beat; what goes after it is missed by the last.
+func TestRestoreNoticesALossBehindItsBack(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := memlog.New()
+		all := live(10, 30*time.Minute)
+		for _, r := range all {
+			if _, err := events.Publish(ctx, log, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := read(ctx, log)
+		barrier := events.NewBarrier(log, r.Follower, events.RoleIssuer, "issuer", staleness/50)
+		store := func(ctx context.Context) iter.Seq2[events.Revocation, error] {
+			return func(each func(events.Revocation, error) bool) {
+				yield(all)(ctx)(each)
+				log.Remove(1)
+			}
+		}
+		if _, err := barrier.Restore(ctx, store); err == nil || barrier.Admitted() {
+			t.Errorf("admitted %t, %v, though the log lost one", barrier.Admitted(), err)
+		}
+	})
+}
+
 // The entries in their last minute are not counted, so they can stand in for
 // as many that were lost. Only a reader that comes later notices, because it
 // counts fewer than the answerer does; it says so, and the answerer restores.
