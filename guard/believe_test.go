@@ -1,13 +1,18 @@
 package guard
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/sony/gobreaker/v2"
+
 	"github.com/curfew-auth/curfew/internal/embedded"
 	"github.com/curfew-auth/curfew/internal/redisstore"
+	"github.com/curfew-auth/curfew/internal/testenv"
 )
 
 func TestVerdictThatIsOldIsNotBelieved(t *testing.T) {
@@ -46,6 +51,26 @@ func TestReplyFromBeforeASleepIsNotBelieved(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, verdict, err)
 		}
 	}
+}
+
+// Clients that hang up do not close the way to the store for the others.
+func TestHangingUpIsNotTheStoresFault(t *testing.T) {
+	f := newFallback(vouchedStore(t), time.Minute, func() time.Duration { return 0 }, slog.New(slog.DiscardHandler))
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	const asks = 2 * breakerFailures
+	for n := range asks {
+		_, _ = f.ask(gone, redisstore.Question{IDs: []string{fmt.Sprint("session:", n)}})
+	}
+	testenv.Eventually(t, 30*time.Second, func() error {
+		if state := f.breaker.State(); state != gobreaker.StateClosed {
+			t.Fatalf("the breaker is %s", state)
+		}
+		if c := f.breaker.Counts(); c.TotalSuccesses+c.TotalFailures != asks {
+			return fmt.Errorf("%+v", c)
+		}
+		return nil
+	})
 }
 
 func TestNoStoreIsAnError(t *testing.T) {
