@@ -40,7 +40,8 @@ func TestDoors(t *testing.T) {
 		do   func(*testing.T, *door)
 	}{
 		{"good tokens pass", goodPasses}, {"others do not", othersDoNot}, {"cookies", cookies},
-		{"identity headers", smuggledHeaders}, {"framing", smuggledRequests}, {"revoked", revoked},
+		{"identity headers", smuggledHeaders}, {"framing", smuggledRequests},
+		{"protocols", smuggledProtocols}, {"sockets", sockets}, {"revoked", revoked},
 	} {
 		each(t, step.name, doors, step.do)
 	}

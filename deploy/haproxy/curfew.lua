@@ -19,7 +19,8 @@ core.register_action("curfew", { "http-req" }, function(txn, url)
     end
   end
   -- The question is a GET; for tokens in cookies the edge must know more.
-  question["x-forwarded-method"] = { txn.f:method() }
+  -- A WebSocket is not as harmless as a GET: any page may open one.
+  question["x-forwarded-method"] = { all["upgrade"] and "CONNECT" or txn.f:method() }
   question["x-forwarded-host"] = { first(all, "host") }
   -- HAProxy tries up to four times, a second each.
   local answer = core.httpclient():get { url = url, headers = question, timeout = 1000 }

@@ -3,6 +3,7 @@ package edge
 import (
 	"net/http"
 	"net/http/httputil"
+	"slices"
 	"strings"
 
 	"github.com/curfew-auth/curfew/internal/front"
@@ -13,6 +14,7 @@ import (
 func (u *upstream) rewrite(p *httputil.ProxyRequest) {
 	of := passageOf(p.In)
 	p.SetURL(u.target)
+	stayHTTP1(p)
 	u.forwarded(p)
 	u.names.forward(p.Out.Header, &of.admission.id)
 	if of.assertion != "" {
@@ -20,6 +22,26 @@ func (u *upstream) rewrite(p *httputil.ProxyRequest) {
 	}
 	front.StripPair(p.Out.Header) // the API has no use for what is as good as a password
 	p.Out.Header.Set("X-Request-Id", front.RequestID(of.c))
+}
+
+// carriers are what the names of protocols begin with that carry requests. On a
+// connection that has switched to one, a client would reach the upstream past
+// us, on any path and with identity headers of its own.
+var carriers = []string{"h2", "h3", "http", "tls"}
+
+// stayHTTP1 takes the offer of such a protocol away (RFC 9110 section 7.8 lets
+// anyone on the way do so), and the announcement of trailers, which do not pass.
+func stayHTTP1(p *httputil.ProxyRequest) {
+	p.Out.Trailer = nil
+	p.Out.Header.Del("Http2-Settings") // RFC 7540 section 3.2.1
+	for offer := range strings.SplitSeq(strings.Join(p.In.Header["Upgrade"], ","), ",") {
+		offer = strings.ToLower(strings.TrimSpace(offer))
+		if slices.ContainsFunc(carriers, func(name string) bool { return strings.HasPrefix(offer, name) }) {
+			p.Out.Header.Del("Upgrade")
+			p.Out.Header.Del("Connection")
+			return
+		}
+	}
 }
 
 // forwarded says who asked for what. What the request says about that itself

@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"bufio"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -38,5 +40,50 @@ func TestForwardedHeaders(t *testing.T) {
 		if len(want) > 0 {
 			t.Errorf("from %s: no %v", trusted, want)
 		}
+	}
+}
+
+// A connection to the upstream that speaks HTTP/2 or TLS would carry requests
+// that nobody decides about.
+func TestNoOtherHTTPToTheUpstream(t *testing.T) {
+	got := make(chan http.Header, 1)
+	g := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
+		got <- r.Header
+		if r.Header.Get("X-Eager") != "" {
+			w.Header().Set("Connection", "Upgrade")
+			w.Header().Set("Upgrade", r.Header.Get("X-Eager"))
+			w.WriteHeader(http.StatusSwitchingProtocols)
+		}
+	}, nil)
+	for _, offer := range []string{
+		"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c", "Connection: Upgrade\r\nUpgrade: h2c", "connection: upgrade\r\nupgrade: H2C",
+		"Connection: Upgrade\r\nUpgrade: websocket, h2c", "Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c",
+		"Connection: Upgrade\r\nUpgrade: HTTP/2.0", "Connection: Upgrade\r\nUpgrade:\tTLS/1.0", "Connection: Upgrade\r\nUpgrade: ,h2c",
+	} {
+		for _, eager := range []string{"", "X-Eager: h2c\r\n"} { // who switches unasked is cut off
+			conn := dialGate(t, g)
+			_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: api\r\n"+offer+"\r\nHTTP2-Settings: AAMAAABk\r\n"+eager+"\r\n")
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if switched := err == nil && res.StatusCode != http.StatusOK; switched || err != nil && eager == "" {
+				t.Errorf("%q, %q: %v, %v", offer, eager, res, err)
+			}
+			if h := <-got; h.Get("Upgrade") != "" || h.Get("Connection") != "" || h.Get("Http2-Settings") != "" {
+				t.Errorf("%q: the upstream was offered %q", offer, h)
+			}
+		}
+	}
+}
+
+// Trailers of a request do not pass, so they are not announced either.
+func TestNoTrailersToTheUpstream(t *testing.T) {
+	got := make(chan http.Header, 1)
+	g := serveWith(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		got <- r.Trailer
+	}, nil)
+	conn := dialGate(t, g)
+	_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: api\r\nTransfer-Encoding: chunked\r\nTrailer: X-Curfew-User\r\n\r\n1\r\na\r\n0\r\nX-Curfew-User: mallory\r\n\r\n")
+	if trailer := <-got; len(trailer) > 0 {
+		t.Errorf("the upstream got %q", trailer)
 	}
 }
