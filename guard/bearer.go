@@ -13,7 +13,8 @@ const bearerScheme = "bearer"
 // TokenFrom returns the token of a request, from the header Authorization:
 // Bearer or from [AccessCookie], never from the URL. The error is ErrMissing,
 // or ErrMalformed: also for two of a kind, or two that differ, because whoever
-// reads the request next might pick the other one.
+// reads the request next might pick the other one. It does not ask what page
+// made a browser send the cookie: [Middleware] does.
 func TokenFrom(r *http.Request) (string, error) {
 	var tokens []string
 	headers, cookies := r.Header.Values("Authorization"), r.CookiesNamed(AccessCookie)

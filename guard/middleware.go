@@ -29,8 +29,9 @@ type Option func(*Options)
 // Options are what the Option values come to, for adapters to other
 // frameworks.
 type Options struct {
-	Mode Mode
-	Live bool
+	Mode    Mode
+	Live    bool
+	Origins []string // those of AllowOrigins
 }
 
 // OptionsFor starts from the guard's configuration.
@@ -53,11 +54,18 @@ func Live() Option { return func(o *Options) { o.Live = true } }
 
 // Middleware lets requests with a good token through to the next handler,
 // which finds the [Identity] in the context. Others are answered with a
-// problem document; the next handler never sees them.
+// problem document; the next handler never sees them. Neither does it see
+// requests that a page of another origin makes with our cookie, unless they are
+// GET, HEAD or OPTIONS: see [AllowOrigins].
 func Middleware(g *Guard, opts ...Option) func(http.Handler) http.Handler {
 	o := g.OptionsFor(opts)
+	origins := protection(o.Origins)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := sameOrigin(r, origins); err != nil {
+				RefusalOf(err).ServeHTTP(w, r)
+				return
+			}
 			ctx, release, err := g.admit(r, o)
 			if err != nil {
 				RefusalOf(err).ServeHTTP(w, r)

@@ -9,6 +9,8 @@ package fiberguard
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -17,12 +19,17 @@ import (
 )
 
 // New lets requests with a good token pass and answers others with a problem
-// document. With [guard.Live] the user context ends when the token does, until
+// document, also those that a page of another origin makes with our cookies: see
+// [guard.AllowOrigins]. With [guard.Live] the user context ends when the token does, until
 // the handler has returned; a body that is streamed afterwards needs
 // [guard.Guard.CheckLive], released where the stream ends.
 func New(g *guard.Guard, opts ...guard.Option) fiber.Handler {
 	o := g.OptionsFor(opts)
+	origins := front.ParseOrigins(strings.Join(o.Origins, ","))
 	return func(c *fiber.Ctx) error {
+		if err := origins.CheckCookies(c); err != nil {
+			return refuse(c, fmt.Errorf("%w: %w", guard.ErrForbidden, err))
+		}
 		raw, err := token(c)
 		if err != nil {
 			return refuse(c, err)

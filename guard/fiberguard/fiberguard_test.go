@@ -82,6 +82,24 @@ func TestFiber(t *testing.T) {
 		ended <- context.Cause(c.UserContext())
 		return nil
 	})
+	app.Post("/", hello)
+	for site, want := range map[string]int{"cross-site": 403, "same-site": 403, "same-origin": 200} {
+		for _, method := range []string{http.MethodPost, http.MethodGet} {
+			req, err := http.NewRequestWithContext(t.Context(), method, "http://api.example/", nil)
+			testenv.Must(t, err)
+			req.Header.Set("Cookie", guard.AccessCookie+"="+access)
+			req.Header.Set("Sec-Fetch-Site", site)
+			if method == http.MethodGet { // a WebSocket
+				req.Header.Set("Upgrade", "websocket")
+			}
+			res, err := app.Test(req, -1)
+			testenv.Must(t, err)
+			res.Body.Close()
+			if res.StatusCode != want {
+				t.Errorf("%s from a page %s: %d", method, site, res.StatusCode)
+			}
+		}
+	}
 	for _, c := range []struct {
 		path, authorization, code, challenge string
 		status                               int

@@ -36,6 +36,16 @@ func (o Origins) guardCookies(c *fiber.Ctx) error {
 	return c.Next()
 }
 
+// CheckCookies is what guards cookies everywhere, for a route of an application
+// that NewApp did not make. A WebSocket counts as something that may change,
+// though it begins with a GET.
+func (o Origins) CheckCookies(c *fiber.Ctx) error {
+	if safe(c.Method()) && c.Get(fiber.HeaderUpgrade) == "" || !HasPair(c) {
+		return nil
+	}
+	return o.Check(c)
+}
+
 // safe methods change nothing (RFC 9110 section 9.2.1).
 func safe(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
