@@ -79,7 +79,7 @@ func New(ctx context.Context, cfg Config) (*Guard, error) {
 		g.running.Go(func() { _ = keys.Run(ctx) })
 	}
 	for _, loop := range []func(context.Context){
-		g.follower.Run, g.sync.Run, g.sweep, g.watch, g.recheckAll, g.reporter.Run,
+		g.follower.Run, g.sync.Run, g.sweep, g.watch, g.recheckAll, g.endOverdue, g.reporter.Run,
 	} {
 		g.running.Go(func() { loop(ctx) })
 	}

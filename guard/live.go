@@ -26,7 +26,8 @@ const recheckers = 16
 // With neither log nor store to ask, a connection therefore outlives a
 // revocation by at most 2.25 B and a LookupTimeout, where a new request is
 // refused after B: a short fault should not end every connection at once.
-// Whatever CheckMode would find is found within B/4.
+// Whatever CheckMode would find is found within B/4, unless the store must be
+// asked and is too slow; the bound holds all the same.
 //
 // Call release when the connection is over; it also ends the context. The end
 // of ctx releases too.
@@ -37,7 +38,7 @@ func (g *Guard) CheckLive(ctx context.Context, raw string, mode Mode) (live cont
 		return nil, nil, err
 	}
 	live, cancel := context.WithCancelCause(WithIdentity(ctx, v.identity))
-	w := &watch{raw: raw, mode: mode, cancel: cancel, known: g.copy.Now(),
+	w := &watch{raw: raw, mode: mode, live: live, cancel: cancel, known: g.copy.Now(),
 		keys: [...]cache.Key{v.token.IDs[0], v.token.IDs[1], v.token.User}}
 	// Watched first and checked then: a revocation comes before the check,
 	// which finds it, or after, and wakes the watch.
@@ -57,6 +58,9 @@ func (g *Guard) CheckLive(ctx context.Context, raw string, mode Mode) (live cont
 // recheck decides again about a connection and ends it if need be. Several may
 // run at once for the same one.
 func (g *Guard) recheck(ctx context.Context, w *watch) {
+	if w.live.Err() != nil {
+		return
+	}
 	now := g.copy.Now()
 	_, err := g.CheckMode(ctx, w.raw, w.mode)
 	if err == nil {
@@ -80,6 +84,30 @@ func (g *Guard) recheckAll(ctx context.Context) {
 	for g.watches.wait(ctx, g.config.Staleness/4) {
 		g.recheckEach(ctx, g.watches.all())
 	}
+}
+
+// endOverdue ends the connections whose turn does not come in time, because the
+// store is slow and must be asked about many: nothing is known of them.
+func (g *Guard) endOverdue(ctx context.Context) {
+	for events.Sleep(ctx, g.config.Staleness/8) {
+		now := g.copy.Now()
+		for _, w := range g.watches.all() {
+			if g.needsStore(w) && w.overdue(now, g.config.Staleness) {
+				w.cancel(fmt.Errorf("%w: the store is too slow for all connections", ErrUnknown))
+			}
+		}
+	}
+}
+
+// needsStore reports whether a connection may go on only by the store's word.
+func (g *Guard) needsStore(w *watch) bool {
+	switch w.mode {
+	case Stateless:
+		return false
+	case Local:
+		return !g.config.FailOpen && g.copy.State() != cache.Fresh
+	}
+	return true
 }
 
 func (g *Guard) recheckEach(ctx context.Context, list []*watch) {

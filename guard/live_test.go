@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -153,6 +154,43 @@ func TestConnectionsEndWithoutKnowledge(t *testing.T) {
 	strict.endsWith(t, guard.ErrUnknown)
 	if o.Err() != nil {
 		t.Error(context.Cause(o))
+	}
+}
+
+// With the log gone and a store that is too slow for all connections, those
+// whose turn does not come end all the same.
+func TestConnectionsEndWhenTheStoreIsSlow(t *testing.T) {
+	m := newMesh(t)
+	m.keep()
+	n := m.node(nil)
+	testenv.Eventually(t, ceiling, n.Ready)
+	raw := m.token("s-1", "", time.Hour)
+	stateless := n.connect(t, raw, guard.Stateless)
+	var warm sync.WaitGroup // so that no question waits for a new connection to the store
+	for range 1000 {
+		warm.Go(func() { _ = n.in(t, guard.Strict, raw) })
+	}
+	warm.Wait()
+	testenv.Must(t, m.toRedis.Delay(20*time.Millisecond))
+	var all [8000]connection // 16 at once, 40 ms: 20 s
+	for i := range all {
+		all[i] = n.connect(t, raw, guard.Local)
+	}
+	m.toNATS.Cut()
+	m.commit(events.ScopeSession, "s-1")
+	start := time.Now()
+	for _, c := range all {
+		select {
+		case <-c.Done():
+		case <-time.After(ceiling):
+			t.Fatal("one did not end")
+		}
+	}
+	if took, bound := time.Since(start), staleness*9/4+guard.LookupTimeout; took > bound+time.Second {
+		t.Errorf("the last of them ended after %v, want %v", took, bound)
+	}
+	if stateless.Err() != nil {
+		t.Error(context.Cause(stateless))
 	}
 }
 

@@ -18,8 +18,11 @@ type watch struct {
 	keys   [3]cache.Key // of its jti, its sid and its user
 	cancel context.CancelCauseFunc
 
+	live context.Context // that cancel ends
+
 	mu    sync.Mutex
 	known time.Duration // when it was last known to be good, by the copy's clock
+	late  bool          // that was too long ago, at the last look
 }
 
 func (w *watch) knowAt(now time.Duration) {
@@ -32,6 +35,17 @@ func (w *watch) knownAt() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.known
+}
+
+// overdue reports whether at this look, and at the one before, the connection
+// was last known to be good longer ago than the bound. At the first look after
+// the process was stopped all are late, good ones too.
+func (w *watch) overdue(now, bound time.Duration) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := w.late
+	w.late = now-w.known > bound
+	return before && w.late
 }
 
 // watches finds live connections by what may be revoked of them. The zero
