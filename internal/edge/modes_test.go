@@ -124,7 +124,7 @@ func TestModeOfARequest(t *testing.T) {
 	for _, c := range []struct{ target, header, want string }{
 		{"/free", "", "local"}, {"/free?x=/pay", "", "local"}, {"/pay?x", "", "strict"}, {"/%70ay?x", "", "strict"}, {"/public/../pay", "", "strict"},
 		{"/public", "", "stateless"}, {"/public?a/../b", "", "stateless"},
-		{"/orders", "", "local"}, {"/orders", "X-HTTP-Method-Override", "strict"}, {"/orders", "x_http_method_override", "strict"}, {"/public", "X-Original-URL", "strict"},
+		{"/orders", "", "local"}, {"/orders", "X-HTTP-Method-Override", "strict"}, {"/orders", "x_http_method_override", "strict"}, {"/orders", "X.HTTP.Method_Override", "strict"}, {"/public", "X-Original-URL", "strict"},
 	} {
 		req, err := http.NewRequest(http.MethodGet, "http://edge"+c.target, nil)
 		if err != nil {

@@ -56,12 +56,12 @@ func similar(rule, segment string) bool {
 func conceivable(rule, segment string) bool { return encoded(segment) || similar(rule, segment) }
 
 // misleading are headers by which some frameworks let the client name another
-// method or path than the request line's.
+// method or path than the request line's, in any spelling.
 var misleading = []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"}
 
 func overridden(c *fiber.Ctx) (found bool) {
 	for name := range c.Request().Header.All() {
-		found = found || slices.Contains(misleading, strings.ReplaceAll(strings.ToLower(string(name)), "_", "-"))
+		found = found || slices.Contains(misleading, plainName(string(name)))
 	}
 	return found
 }
