@@ -22,7 +22,7 @@ const (
 // NewForeignKeys reads the keys of another issuer: from url or, if that is
 // empty, from where its OpenID Connect discovery document says at the time.
 func NewForeignKeys(issuer, url string, log *slog.Logger) *RemoteKeys {
-	r := NewRemoteKeys(url, &http.Client{CheckRedirect: checkRedirect}, log.With("issuer", issuer))
+	r := NewRemoteKeys(url, nil, log.With("issuer", issuer))
 	r.every = foreignEvery
 	if url == "" {
 		r.locate = func(ctx context.Context) (string, error) { return discover(ctx, r.client, issuer) }

@@ -76,4 +76,9 @@ func TestDiscoveryKeepsToHTTPS(t *testing.T) {
 	if _, err := discover(t.Context(), client, s.URL+"/away"); err == nil || !strings.Contains(err.Error(), "away from https") {
 		t.Errorf("redirect to http: %v", err)
 	}
+	keys := NewRemoteKeys(s.URL+"/away", nil, slog.New(slog.DiscardHandler))
+	keys.client.Transport = client.Transport
+	if err := keys.fetch(t.Context()); err == nil || !strings.Contains(err.Error(), "away from https") {
+		t.Errorf("our own issuer's keys: %v", err)
+	}
 }

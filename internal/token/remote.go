@@ -69,10 +69,11 @@ type absent struct {
 	until time.Time
 }
 
-// NewRemoteKeys reads url with the client, http.DefaultClient when nil.
+// NewRemoteKeys reads url with the client; when nil, with one that cannot be
+// led from https to where anybody on the way could put in keys.
 func NewRemoteKeys(url string, client *http.Client, log *slog.Logger) *RemoteKeys {
 	if client == nil {
-		client = http.DefaultClient
+		client = &http.Client{CheckRedirect: checkRedirect}
 	}
 	locate := func(context.Context) (string, error) { return url, nil }
 	return &RemoteKeys{locate: locate, every: refreshEvery, client: client, log: log, wake: make(chan struct{}, 1), next: newRound()}
