@@ -16,8 +16,8 @@ import (
 const (
 	// MaxToken is the longest token kept, in bytes.
 	MaxToken = 8 << 10
-	// tokenCost is what an entry is charged besides its raw token, in bytes.
-	tokenCost = 512
+	// tokenCost is what an entry is charged besides its texts, in bytes.
+	tokenCost = 1024
 	// renewEvery: one hit in so many goes through the LRU to stay recent.
 	renewEvery     = 64
 	maxTokenShards = 16
@@ -55,14 +55,14 @@ type tokenShard[T any] struct {
 }
 
 // NewTokens returns a cache of at most so many tokens and so many bytes,
-// counting each token's length and 512 bytes for its value.
+// counting each as CostOf does.
 func NewTokens[T any](entries, bytes int) (*Tokens[T], error) {
-	if entries < 1 || entries > MaxEntries || bytes < MaxToken+tokenCost {
+	if entries < 1 || entries > MaxEntries || bytes < CostOf(MaxToken) {
 		return nil, fmt.Errorf("%w: %d tokens in %d bytes, want 1 to %d in at least %d",
-			ErrConfig, entries, bytes, MaxEntries, MaxToken+tokenCost)
+			ErrConfig, entries, bytes, MaxEntries, CostOf(MaxToken))
 	}
 	n := 1
-	for n < maxTokenShards && entries >= 2*n*shardFill && bytes >= 2*n*8*(MaxToken+tokenCost) {
+	for n < maxTokenShards && entries >= 2*n*shardFill && bytes >= 2*n*8*CostOf(MaxToken) {
 		n *= 2
 	}
 	t := &Tokens[T]{
@@ -156,4 +156,9 @@ func (t *Tokens[T]) shard(hash uint64) *tokenShard[T] {
 	return &t.shards[hash>>32&uint64(len(t.shards)-1)]
 }
 
-func (v *verified[T]) cost() int { return len(v.raw) + tokenCost }
+func (v *verified[T]) cost() int { return CostOf(len(v.raw)) }
+
+// CostOf is what a token of n bytes is charged: the token, the claims decoded
+// from it, which its value keeps (three quarters as long), what the allocator
+// rounds both up by, and what holds them.
+func CostOf(n int) int { return 2*n + tokenCost }

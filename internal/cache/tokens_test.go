@@ -79,7 +79,7 @@ func TestTokensDoNotRetainTheBuffer(t *testing.T) {
 
 func TestTokensAreBounded(t *testing.T) {
 	for _, c := range []struct{ entries, bytes, size int }{
-		{10, 1 << 20, 100}, {1000, 64 << 10, 4000}, {100_000, 8 << 20, 800}, {1, MaxToken + tokenCost, MaxToken},
+		{10, 1 << 20, 100}, {1000, 64 << 10, 4000}, {100_000, 8 << 20, 800}, {1, CostOf(MaxToken), MaxToken},
 	} {
 		tokens := newTokens(t, c.entries, c.bytes)
 		pad := strings.Repeat("x", c.size-8)
@@ -89,7 +89,7 @@ func TestTokensAreBounded(t *testing.T) {
 				tokens.Get(fmt.Sprintf("%08d%s", i-50, pad))
 			}
 		}
-		if n := tokens.Len(); n == 0 || n > c.entries || n*(c.size+tokenCost) > c.bytes {
+		if n := tokens.Len(); n == 0 || n > c.entries || n*CostOf(c.size) > c.bytes {
 			t.Errorf("%+v: %d kept", c, n)
 		}
 		if _, ok := tokens.Get(fmt.Sprintf("%08d%s", 19_999, pad)); !ok {
