@@ -17,6 +17,7 @@ import (
 
 	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/internal/front"
+	"github.com/curfew-auth/curfew/internal/testenv/ceiling"
 )
 
 // people are whose tokens the doors under test take, and why they refuse.
@@ -46,6 +47,7 @@ func checkPeople(_ context.Context, raw string) (guard.Identity, error) {
 // serveDoors serves the doors beside a page that answers 200 to everyone.
 func serveDoors(t *testing.T, prefix string) (address string) {
 	t.Helper()
+	ceiling.Of(t, hangs)
 	registry := prometheus.NewRegistry()
 	origins := front.ParseOrigins("https://good.example")
 	app := front.NewApp(front.AppConfig{Log: slog.New(slog.DiscardHandler), Registry: registry, Origins: origins})

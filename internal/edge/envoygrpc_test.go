@@ -18,11 +18,13 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/curfew-auth/curfew/internal/front"
+	"github.com/curfew-auth/curfew/internal/testenv/ceiling"
 )
 
 // serveEnvoy serves the gRPC door and returns a client of it.
 func serveEnvoy(t *testing.T) authv3.AuthorizationClient {
 	t.Helper()
+	ceiling.Of(t, hangs)
 	origins := front.ParseOrigins("https://good.example")
 	names := newNaming("X-Curfew-")
 	app := front.NewApp(front.AppConfig{Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(), Origins: origins})

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -111,7 +110,7 @@ func (u *upstream) handle(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	return u.pass(&passage{c: c, exchange: x, admission: &a, assertion: signed})
+	return u.pass(&passage{c: c, exchange: x, admission: &a, assertion: signed, lasting: make(chan struct{})})
 }
 
 // A passage is one request on its way.
@@ -121,8 +120,8 @@ type passage struct {
 	admission *admission
 	assertion string // empty: none is wanted
 	client    *client
-	lasting   atomic.Bool // the answer has no end of its own
-	failure   error       // of the upstream, before its answer began
+	lasting   chan struct{} // closed when the answer turns out to have no end of its own
+	failure   error         // of the upstream, before its answer began
 }
 
 type passageKey struct{}
@@ -187,7 +186,9 @@ func (p *passage) outcome(ctx context.Context) error {
 // begin sees an answer before the client does.
 func (u *upstream) begin(res *http.Response) error {
 	p := passageOf(res.Request)
-	p.lasting.Store(hasNoEnd(res))
+	if hasNoEnd(res) {
+		close(p.lasting)
+	}
 	p.exchange.Begin(p.c, res.StatusCode, res.Header)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,7 +19,11 @@ import (
 	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/front"
+	"github.com/curfew-auth/curfew/internal/testenv/ceiling"
 )
+
+// hangs is when a test is given up that waits for what does not come.
+const hangs = time.Minute
 
 // A gate is a proxy under test, with everybody let in as alice.
 type gate struct {
@@ -36,6 +41,7 @@ func serve(t *testing.T, handler http.HandlerFunc) string {
 
 func serveWith(t *testing.T, handler http.HandlerFunc, change func(*config.Edge)) *gate {
 	t.Helper()
+	ceiling.Of(t, hangs)
 	s := httptest.NewServer(handler)
 	t.Cleanup(s.Close)
 	return serveTarget(t, s.URL, change)
@@ -167,14 +173,8 @@ func TestRequestsAndAnswersPassWhole(t *testing.T) {
 }
 
 func TestAnUpstreamThatFailsIsABadGateway(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	gone := "http://" + ln.Addr().String()
-	ln.Close()
 	for name, base := range map[string]string{
-		"gone": serveTarget(t, gone, nil).url,
+		"gone": serveTarget(t, "http://127.0.0.1:1", nil).url, // a port nobody is given
 		"hangs up": serve(t, func(http.ResponseWriter, *http.Request) {
 			panic(http.ErrAbortHandler)
 		}),

@@ -23,12 +23,24 @@ var errStopping = errors.New("edge: stopping")
 func (u *upstream) watch(ctx context.Context, end context.CancelCauseFunc, p *passage) (stop func() bool) {
 	return time.AfterFunc(u.staleness/4, func() {
 		err := u.follow(ctx, p)
-		if errors.Is(err, guard.ErrExpired) && !p.lasting.Load() {
-			wait(ctx, overtime)
+		if errors.Is(err, guard.ErrExpired) {
+			p.workOn(ctx)
 		}
 		end(err) // of one that is over it changes nothing
 		p.client.interrupt()
 	}).Stop
+}
+
+// workOn waits for the end of overtime, which an answer without an end does not
+// get, even if it begins only now.
+func (p *passage) workOn(ctx context.Context) {
+	timer := time.NewTimer(overtime)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-p.lasting:
+	}
 }
 
 // follow returns when the request must end, and says why.
@@ -40,10 +52,11 @@ func (u *upstream) follow(ctx context.Context, p *passage) error {
 	select {
 	case <-live.Done():
 	case <-u.ending:
-		if p.lasting.Load() {
+		select {
+		case <-p.lasting:
 			return errStopping
+		case <-live.Done(): // the others may finish
 		}
-		<-live.Done() // the others may finish
 	}
 	return context.Cause(live)
 }

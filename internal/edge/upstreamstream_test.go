@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/curfew-auth/curfew/guard"
@@ -36,11 +37,16 @@ func must[T any](t *testing.T, what string, c <-chan T) (v T) {
 // Every event is there before the upstream knows the next.
 func TestEventsComeAtOnce(t *testing.T) {
 	events := make(chan int, 1)
-	base := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	base := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
-		for e := range events {
-			fmt.Fprintf(w, "data: %d\n\n", e)
-			_ = http.NewResponseController(w).Flush()
+		for {
+			select {
+			case e := <-events:
+				fmt.Fprintf(w, "data: %d\n\n", e)
+				_ = http.NewResponseController(w).Flush()
+			case <-r.Context().Done():
+				return
+			}
 		}
 	})
 	events <- 0
@@ -52,7 +58,6 @@ func TestEventsComeAtOnce(t *testing.T) {
 		_, _ = r.ReadString('\n')
 		events <- n + 1
 	}
-	close(events)
 }
 
 // The upstream has the first half of a body before the second one exists.
@@ -62,7 +67,10 @@ func TestBodiesStreamUp(t *testing.T) {
 		half := make([]byte, 5)
 		for range 2 {
 			_, _ = io.ReadFull(r.Body, half)
-			got <- string(half)
+			select {
+			case got <- string(half):
+			case <-r.Context().Done():
+			}
 		}
 	})
 	body, write := io.Pipe()
@@ -248,7 +256,7 @@ func TestSlowUpstreamsAndClients(t *testing.T) {
 	g := serveWith(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-release
-	}, func(c *config.Edge) { c.UpstreamTimeout, c.UpstreamStall = 100*time.Millisecond, 100*time.Millisecond })
+	}, func(c *config.Edge) { c.UpstreamTimeout, c.UpstreamStall = 100*time.Millisecond, 500*time.Millisecond })
 	t.Cleanup(func() { close(release) })
 	if res := send(t, http.MethodGet, g.url+"/", nil, ""); res.StatusCode != http.StatusBadGateway {
 		t.Errorf("an upstream that is slow: %d", res.StatusCode)
@@ -281,12 +289,12 @@ func TestClientsMustRead(t *testing.T) {
 func TestStreamsMayPause(t *testing.T) {
 	g := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		for range 3 {
+		for range 2 {
 			_, _ = io.WriteString(w, "tick")
 			_ = http.NewResponseController(w).Flush()
-			<-time.After(120 * time.Millisecond) // longer than a stall
+			<-time.After(550 * time.Millisecond) // longer than a stall
 		}
-	}, func(c *config.Edge) { c.UpstreamStall = 50 * time.Millisecond })
+	}, func(c *config.Edge) { c.UpstreamStall = 500 * time.Millisecond }) // also of a machine that does much else
 	conn := dialGate(t, g)
 	r := bufio.NewReader(conn)
 	for range 2 {
@@ -295,7 +303,7 @@ func TestStreamsMayPause(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if body, err := io.ReadAll(res.Body); err != nil || string(body) != "tickticktick" {
+		if body, err := io.ReadAll(res.Body); err != nil || string(body) != "ticktick" {
 			t.Errorf("%q, %v", body, err)
 		}
 	}
@@ -310,8 +318,11 @@ func TestStopping(t *testing.T) {
 			return
 		}
 		arrived <- struct{}{}
-		<-release
-		_, _ = io.WriteString(w, "finished")
+		select {
+		case <-release:
+			_, _ = io.WriteString(w, "finished")
+		case <-r.Context().Done():
+		}
 	}, func(c *config.Edge) { c.Staleness = 10 * time.Millisecond }) // watched soon
 	_, r := open(t, g)
 	answered := make(chan string, 1)
@@ -411,12 +422,23 @@ func TestTheEndDoesNotWaitForTheBody(t *testing.T) {
 	}
 }
 
-// A token that expires ends a stream, but not an ordinary answer.
+// A token that expires ends a stream, also one that begins only then, but not an
+// ordinary answer.
 func TestExpiryEndsWhatLasts(t *testing.T) {
-	for kind, cut := range map[string]bool{"text/event-stream; charset=utf-8": true, "application/json": false} {
-		release := make(chan struct{})
+	for _, c := range []struct {
+		kind     string
+		late     bool // the answer begins when the token has expired
+		finishes bool
+	}{
+		{"text/event-stream; charset=utf-8", false, false}, {"text/event-stream", true, false},
+		{"application/json", false, true}, {"application/json", true, true},
+	} {
+		begun, asked, release := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		g := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Type", kind)
+			if c.late {
+				<-asked
+			}
+			w.Header().Set("Content-Type", c.kind)
 			_, _ = io.WriteString(w, "begun")
 			_ = http.NewResponseController(w).Flush()
 			select {
@@ -425,21 +447,69 @@ func TestExpiryEndsWhatLasts(t *testing.T) {
 			case <-r.Context().Done():
 			}
 		}, func(c *config.Edge) { c.Staleness = 10 * time.Millisecond })
-		asked := make(chan struct{})
-		g.live = func(context.Context, string, guard.Mode) (context.Context, context.CancelFunc, error) {
+		g.live = func(ctx context.Context, _ string, _ guard.Mode) (context.Context, context.CancelFunc, error) {
 			close(asked)
+			if !c.late {
+				<-begun
+			}
 			return nil, nil, guard.ErrExpired
 		}
-		res := send(t, http.MethodGet, g.url+"/", nil, "")
-		must(t, "the look at the token", asked)
-		if !cut {
-			close(release)
-		}
-		body, err := io.ReadAll(res.Body)
-		if whole := string(body) == "begun and ended" && err == nil; whole == cut {
-			t.Errorf("%s: %q, %v", kind, body, err)
+		body := g.get(t, func() {
+			close(begun)
+			if c.finishes {
+				close(release)
+			}
+		})
+		if whole := body == "begun and ended"; whole != c.finishes {
+			t.Errorf("%+v: %q", c, body)
 		}
 	}
+}
+
+// get reads an answer, or what comes of it, and says when it has begun.
+func (g *gate) get(t *testing.T, begun func()) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	begun()
+	if err != nil {
+		return err.Error() // cut off before it was here
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	if ctx.Err() != nil {
+		t.Errorf("the answer goes on after %v", patience)
+	}
+	return string(body)
+}
+
+// Nor does a stream that begins when the edge stops hold that up.
+func TestStoppingEndsWhatBeginsOnlyThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stopping := make(chan struct{})
+		u := &upstream{ending: stopping, staleness: time.Second, live: func(ctx context.Context, _ string, _ guard.Mode) (context.Context, context.CancelFunc, error) {
+			return ctx, func() {}, nil
+		}}
+		p := &passage{admission: &admission{}, lasting: make(chan struct{})}
+		over := make(chan error, 1)
+		go func() { over <- u.follow(t.Context(), p) }()
+		close(stopping)
+		synctest.Wait()
+		select {
+		case err := <-over:
+			t.Fatalf("not even begun, and over: %v", err)
+		default:
+		}
+		close(p.lasting)
+		if err := <-over; !errors.Is(err, errStopping) {
+			t.Errorf("over with %v", err)
+		}
+	})
 }
 
 // An edge that knows nothing for a while ends no request for that.
@@ -450,8 +520,7 @@ func TestShortFaultsEndNothing(t *testing.T) {
 		case <-release:
 		case <-r.Context().Done():
 		}
-	}, func(c *config.Edge) { c.Staleness = time.Second })
-	g.staleness = 40 * time.Millisecond
+	}, func(c *config.Edge) { c.Staleness = time.Second }) // a machine that does much else may stop for long
 	var asked atomic.Int32
 	g.live = func(ctx context.Context, _ string, _ guard.Mode) (context.Context, context.CancelFunc, error) {
 		if asked.Add(1) == 1 {
