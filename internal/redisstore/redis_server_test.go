@@ -2,15 +2,16 @@ package redisstore_test
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/curfew-auth/curfew/internal/redisstore"
+	"github.com/curfew-auth/curfew/internal/testenv/port"
 )
 
 // A redisServer is a real redis-server process with a directory of its own.
@@ -22,15 +23,11 @@ type redisServer struct {
 
 func startRedis(t *testing.T, extra ...string) *redisServer {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	s := &redisServer{addr: l.Addr().String()}
-	s.args = append([]string{"--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(), "--save", "",
+	listen, err := port.Free() // below 55536: a cluster listens 10000 higher, too
+	check(t, err)
+	s := &redisServer{addr: port.Loopback(listen)}
+	s.args = append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(listen), "--dir", t.TempDir(), "--save", "",
 		"--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0"}, extra...)
-	l.Close()
 	s.start(t)
 	t.Cleanup(func() { s.kill() })
 	return s

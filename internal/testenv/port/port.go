@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync"
 )
 
 // Ports are taken from below the range that Linux (32768) and the IANA range
@@ -18,20 +19,37 @@ const lowest, highest = 16384, 32767
 
 const attempts = 200
 
-// Free returns a port nobody listened on a moment ago. Another process may
-// still take it first: who binds it must be ready to ask again.
+// Free returns a port nobody listened on a moment ago, and which neither this
+// process nor the tests of another package are given as long as this process
+// lives, whether a server is up on it or is about to be started again. A
+// stranger may still take it first: who binds it must be ready to ask again.
 func Free() (int, error) {
 	var last error
 	for range attempts {
 		port := lowest + rand.IntN(highest-lowest+1)
-		ln, err := net.Listen("tcp", Loopback(port))
-		if err != nil {
-			last = err
-			continue
+		if last = take(port); last == nil {
+			return port, nil
 		}
-		return port, ln.Close()
 	}
 	return 0, fmt.Errorf("port: none of %d tried is free: %w", attempts, last)
+}
+
+// taken keeps what take has taken. The end of the process gives it back.
+var taken sync.Map
+
+// take takes a TCP port by binding the UDP port of the same number, which no
+// server of ours uses: the kernel lets only one process have it.
+func take(port int) error {
+	mark, err := net.ListenPacket("udp", Loopback(port))
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", Loopback(port))
+	if err != nil {
+		return errors.Join(err, mark.Close())
+	}
+	taken.Store(port, mark)
+	return ln.Close()
 }
 
 // FreeN returns n different free ports.

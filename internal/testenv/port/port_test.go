@@ -21,6 +21,26 @@ func TestFreeN(t *testing.T) {
 	}
 }
 
+// Tests of several packages run at once and start their servers some time after
+// they have chosen the ports.
+func TestFreeIsKept(t *testing.T) {
+	p, err := port.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mark, err := net.ListenPacket("udp", port.Loopback(p)); err == nil {
+		mark.Close()
+		t.Error("another process could be given the same port")
+	}
+	for range 2 { // and the server may come and go
+		ln, err := net.Listen("tcp", port.Loopback(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ln.Close()
+	}
+}
+
 func TestListen(t *testing.T) {
 	ln, err := port.Listen()
 	if err != nil {
