@@ -109,7 +109,7 @@ func voidDoesNotCount(t *testing.T, r *room) {
 
 func failuresLeave(t *testing.T, r *room) {
 	g := newGate(r)
-	g.limits.LockWindow = 100 * time.Millisecond
+	g.limits.LockWindow = time.Second // in which the next four must fit
 	g.try(t, attempt("a", "n"), session.Failed)
 	g.try(t, attempt("a", "n"), session.Failed)
 	must(t, g.Begin(t.Context(), attempt("a", "n"), g.limits)) // and never settled
@@ -121,11 +121,11 @@ func failuresLeave(t *testing.T, r *room) {
 
 func lockEnds(t *testing.T, r *room) {
 	g := newGate(r)
-	g.limits.LockDuration = 200 * time.Millisecond
+	g.limits.LockDuration = time.Second
 	for range 3 {
 		g.try(t, attempt("a", "n"), session.Failed)
 	}
-	g.refused(t, attempt("a", "n"), session.ErrLocked, time.Millisecond, 200*time.Millisecond)
+	g.refused(t, attempt("a", "n"), session.ErrLocked, time.Millisecond, time.Second)
 	eventually(t, "the lock ends", func() bool { return g.Begin(t.Context(), attempt("a", "n"), g.limits) == nil })
 	// The count began anew: of the threshold, one is in flight.
 	must(t, g.Begin(t.Context(), attempt("a", "n"), g.limits))
