@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/curfew-auth/curfew/internal/embedded"
 	"github.com/curfew-auth/curfew/internal/redisstore"
+	"github.com/curfew-auth/curfew/internal/session"
 	"github.com/curfew-auth/curfew/internal/testenv"
 )
 
@@ -42,11 +44,10 @@ func TestVerdictThatIsOldIsNotBelieved(t *testing.T) {
 func TestReplyFromBeforeASleepIsNotBelieved(t *testing.T) {
 	lookup := vouchedStore(t)
 	for name, sleep := range map[string]time.Duration{"awake": 0, "slept": time.Minute} {
-		var readings atomic.Int64
-		f := newFallback(lookup, time.Minute, func() time.Duration {
-			return time.Duration(min(readings.Add(1)-1, 1)) * sleep
-		}, slog.New(slog.DiscardHandler))
-		verdict, err := f.ask(t.Context(), redisstore.Question{IDs: []string{"session:x"}})
+		verdict, err := askAsleep(t, lookup, sleep)
+		for began := time.Now(); errors.Is(err, session.ErrUnavailable) && time.Since(began) < time.Minute; { // a busy machine is too slow for the store
+			verdict, err = askAsleep(t, lookup, sleep)
+		}
 		if believed := err == nil && verdict.Vouched; believed != (sleep == 0) {
 			t.Errorf("%s: %+v, %v", name, verdict, err)
 		}
@@ -71,6 +72,16 @@ func TestHangingUpIsNotTheStoresFault(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// askAsleep asks the store, and sleeps before it looks at the answer.
+func askAsleep(t *testing.T, lookup *redisstore.Lookup, sleep time.Duration) (redisstore.Verdict, error) {
+	t.Helper()
+	var readings atomic.Int64
+	f := newFallback(lookup, time.Minute, func() time.Duration {
+		return time.Duration(min(readings.Add(1)-1, 1)) * sleep
+	}, slog.New(slog.DiscardHandler))
+	return f.ask(t.Context(), redisstore.Question{IDs: []string{"session:x"}})
 }
 
 func TestNoStoreIsAnError(t *testing.T) {

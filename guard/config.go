@@ -60,6 +60,8 @@ type Config struct {
 	TracerProvider trace.TracerProvider
 	// Registerer takes the metrics; default: none.
 	Registerer prometheus.Registerer
+
+	lookupTimeout time.Duration // LookupTimeout, except in tests
 }
 
 func (c *Config) setDefaults() error {
@@ -86,6 +88,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.Staleness == 0 {
 		c.Staleness = 5 * time.Second
+	}
+	if c.lookupTimeout == 0 {
+		c.lookupTimeout = LookupTimeout
 	}
 	if c.Leeway == 0 {
 		c.Leeway = 5 * time.Second

@@ -1,6 +1,13 @@
 package guard
 
-import "github.com/curfew-auth/curfew/internal/fleet"
+import (
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/fleet"
+)
+
+// SetLookupTimeout replaces LookupTimeout.
+func (c *Config) SetLookupTimeout(d time.Duration) { c.lookupTimeout = d }
 
 // Holds is what the node answers to an issuer that asks for a confirmation.
 func (g *Guard) Holds(e fleet.Entry) bool { return g.holds(e) }

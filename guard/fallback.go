@@ -30,6 +30,7 @@ var errNoStore = errors.New("guard: no store configured")
 // the same question share one.
 type fallback struct {
 	lookup    *redisstore.Lookup // nil without a store
+	timeout   time.Duration      // LookupTimeout
 	staleness time.Duration
 	elapsed   cache.Elapsed
 	breaker   *gobreaker.CircuitBreaker[redisstore.Verdict]
@@ -39,7 +40,7 @@ type fallback struct {
 
 func newFallback(lookup *redisstore.Lookup, staleness time.Duration, elapsed cache.Elapsed, log *slog.Logger) *fallback {
 	return &fallback{
-		lookup: lookup, staleness: staleness, elapsed: elapsed,
+		lookup: lookup, timeout: LookupTimeout, staleness: staleness, elapsed: elapsed,
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "curfew_store_lookup_duration_seconds",
 			Help:    "Time that asking the store took, by whether it vouched for its answer, did not, or failed; requests that wait for the same question count once.",
@@ -68,16 +69,16 @@ func (f *fallback) ask(ctx context.Context, q redisstore.Question) (redisstore.V
 	if f.lookup == nil {
 		return redisstore.Verdict{}, errNoStore
 	}
-	ctx, cancel := context.WithTimeout(ctx, LookupTimeout)
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	background := spanOf(ctx)
 	flight := f.flights.DoChan(q.String(), func() (any, error) {
 		at := f.elapsed()
 		verdict, err := f.execute(func() (redisstore.Verdict, error) {
-			own, cancel := context.WithTimeout(background, LookupTimeout)
+			own, cancel := context.WithTimeout(background, f.timeout)
 			defer cancel()
 			// The vouch must still be good when the answer is used.
-			return f.lookup.Lookup(own, q, f.staleness-LookupTimeout)
+			return f.lookup.Lookup(own, q, f.staleness-f.timeout)
 		})
 		return asked{verdict, at}, err
 	})
@@ -117,14 +118,14 @@ func (f *fallback) live(ctx context.Context, q redisstore.Question, issuer, sid 
 		return redisstore.Verdict{}, errNoStore
 	}
 	// A client that hangs up must not count against the store.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), LookupTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.timeout)
 	defer cancel()
 	at := f.elapsed()
 	verdict, err := f.execute(func() (redisstore.Verdict, error) {
 		if sid == "" {
-			return f.lookup.Lookup(ctx, q, f.staleness-LookupTimeout)
+			return f.lookup.Lookup(ctx, q, f.staleness-f.timeout)
 		}
-		return f.lookup.Live(ctx, q, issuer, sid, f.staleness-LookupTimeout)
+		return f.lookup.Live(ctx, q, issuer, sid, f.staleness-f.timeout)
 	})
 	if err != nil {
 		return redisstore.Verdict{}, err
@@ -136,7 +137,7 @@ func (f *fallback) live(ctx context.Context, q redisstore.Question, issuer, sid 
 // stopped while the reply lay in its socket would otherwise take it, on
 // waking, for an answer to the requests that came in meanwhile.
 func (f *fallback) believe(a asked) (redisstore.Verdict, error) {
-	if age := f.elapsed() - a.at; age > LookupTimeout && !a.Revoked && !a.Outdated {
+	if age := f.elapsed() - a.at; age > f.timeout && !a.Revoked && !a.Outdated {
 		return redisstore.Verdict{}, fmt.Errorf("guard: the store's answer is %s old", age)
 	}
 	return a.Verdict, nil

@@ -55,15 +55,16 @@ func TestCutOff(t *testing.T) {
 func TestStalledStoreIsBounded(t *testing.T) {
 	m := newMesh(t)
 	m.keepVouching()
-	n := m.node(nil) // no issuer answers: every answer is the store's
+	n := m.node(impatient) // no issuer answers: every answer is the store's
 	good := m.token("s", "", time.Hour)
 	n.eventually(t, good, nil)
 	testenv.Must(t, m.toRedis.Stall())
 	var all sync.WaitGroup
 	for range 30 {
+		raw := m.token("s", "", time.Hour)
 		all.Go(func() {
 			start := time.Now()
-			_, err := n.Check(t.Context(), m.token("s", "", time.Hour))
+			_, err := n.Check(t.Context(), raw)
 			if took := time.Since(start); !errors.Is(err, guard.ErrUnknown) || took > 30*guard.LookupTimeout {
 				t.Errorf("%v after %v", err, took)
 			}
@@ -103,12 +104,15 @@ func TestSharedLookupsDoNotMixTokens(t *testing.T) {
 	testenv.Eventually(t, ceiling, func() error {
 		var all sync.WaitGroup
 		for _, q := range questions {
+			if q.decided { // on a busy machine it would take the others' time
+				continue
+			}
 			all.Go(func() {
 				_, err := n.Check(t.Context(), q.raw)
 				if err == nil && q.revoked || errors.Is(err, guard.ErrRevoked) && !q.revoked {
 					t.Errorf("revoked %t, answered %v", q.revoked, err)
 				}
-				q.decided = q.decided || !errors.Is(err, guard.ErrUnknown)
+				q.decided = !errors.Is(err, guard.ErrUnknown)
 			})
 		}
 		all.Wait()
@@ -126,7 +130,7 @@ func TestSharedLookupsDoNotMixTokens(t *testing.T) {
 func TestLookupsAreShared(t *testing.T) {
 	m := newMesh(t)
 	m.keepVouching()
-	n := m.node(nil)
+	n := m.node(impatient)
 	raw := m.token("s", "", time.Hour)
 	n.eventually(t, raw, nil)
 	testenv.Must(t, m.toRedis.Stall())
@@ -156,8 +160,7 @@ func TestUnvouchedStoreIsNotTrusted(t *testing.T) {
 		}
 		return nil
 	})
-	m.vouch()
-	n.want(t, good, nil)
+	m.vouchUntilAllowed(n, good)
 	m.redis.Server.FlushAll()
 	n.want(t, good, guard.ErrUnknown)
 }
@@ -167,15 +170,10 @@ func TestOldVouchIsNotTrusted(t *testing.T) {
 	m := newMesh(t)
 	n := m.node(nil)
 	good := m.token("s", "", time.Hour)
-	testenv.Eventually(t, ceiling, func() error {
-		m.vouch()
-		_, err := n.Check(t.Context(), good)
-		return err
-	})
+	m.vouchUntilAllowed(n, good)
 	<-time.After(staleness)
 	n.want(t, good, guard.ErrUnknown)
-	m.vouch()
-	n.eventually(t, good, nil)
+	m.vouchUntilAllowed(n, good)
 }
 
 func TestFailOpenIsCounted(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 func TestCheckAnswersFromTheCopy(t *testing.T) {
 	m := newMesh(t)
 	m.keep()
-	n := m.node(withoutStore) // whatever it answers, it knows by itself
+	n := m.node(alone) // whatever it answers, it knows by itself
 	testenv.Eventually(t, ceiling, n.Ready)
 	first, second, other := m.token("s-1", "j-1", time.Hour), m.token("s-1", "j-2", time.Hour), m.token("s-2", "", time.Hour)
 	id, err := n.Check(t.Context(), first)
@@ -42,7 +42,7 @@ func TestCheckAnswersFromTheCopy(t *testing.T) {
 func TestIDsAreScoped(t *testing.T) {
 	m := newMesh(t)
 	m.keep()
-	n := m.node(withoutStore)
+	n := m.node(alone)
 	testenv.Eventually(t, ceiling, n.Ready)
 	m.commit(events.ScopeToken, "x")
 	n.eventually(t, m.token("s", "x", time.Hour), guard.ErrRevoked)

@@ -148,7 +148,8 @@ func TestConnectionsEndWithoutKnowledge(t *testing.T) {
 	start := time.Now()
 	m.toRedis.Cut()
 	c.endsWith(t, guard.ErrUnknown)
-	if took := time.Since(start); took < staleness*3/4 {
+	// It had asked at most B/4 before the cut, and on a busy machine once in vain.
+	if took := time.Since(start); took < staleness/2 {
 		t.Errorf("ended %v after the cut", took)
 	}
 	strict.endsWith(t, guard.ErrUnknown)

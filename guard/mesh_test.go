@@ -29,8 +29,11 @@ const (
 	staleness = 2 * time.Second
 	// ceiling is what any wait may take on a machine that does much else.
 	ceiling = 30 * time.Second
-	issuer  = "https://issuer.test"
-	api     = "api"
+	// patientLookup is LookupTimeout for tests that want the store's answer:
+	// a busy machine may take longer.
+	patientLookup = 500 * time.Millisecond
+	issuer        = "https://issuer.test"
+	api           = "api"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -133,6 +136,17 @@ func (m *mesh) vouch() {
 	testenv.Must(m.t, m.store.Vouch(m.t.Context(), refill, now))
 }
 
+// vouchUntilAllowed does so before each check: on a busy machine one vouch may
+// be over before the store has answered in time.
+func (m *mesh) vouchUntilAllowed(n *node, raw string) {
+	m.t.Helper()
+	testenv.Eventually(m.t, ceiling, func() error {
+		m.vouch()
+		_, err := n.Check(m.t.Context(), raw)
+		return err
+	})
+}
+
 // keepVouching does so again and again until the test ends.
 func (m *mesh) keepVouching() {
 	m.t.Helper()
@@ -167,6 +181,7 @@ func (m *mesh) node(change func(*guard.Config)) *node {
 		Issuer: issuer, Audience: api, JWKSURL: m.jwks.URL,
 		Staleness: staleness, CacheEntries: 1000, Registerer: n.registry,
 	}
+	cfg.SetLookupTimeout(patientLookup)
 	if change != nil {
 		change(&cfg)
 	}
@@ -178,6 +193,13 @@ func (m *mesh) node(change func(*guard.Config)) *node {
 }
 
 func withoutStore(c *guard.Config) { c.RedisURL = "" }
+
+// impatient has a node ask the store no longer than users' nodes do.
+func impatient(c *guard.Config) { c.SetLookupTimeout(guard.LookupTimeout) }
+
+// alone is withoutStore for tests that want a node to know at every moment,
+// also on a machine that is busy for longer than B.
+func alone(c *guard.Config) { c.RedisURL, c.Staleness = "", 4*time.Minute }
 
 // count returns the value of one counter or gauge, told by its labels' values.
 func (n *node) count(t *testing.T, name string, labels ...string) float64 {

@@ -60,7 +60,7 @@ const invalid = `Bearer error="invalid_token"`
 func TestMiddleware(t *testing.T) {
 	m := newMesh(t)
 	m.keep()
-	n := m.node(withoutStore)
+	n := m.node(alone)
 	testenv.Eventually(t, ceiling, n.Ready)
 	good, ended := m.token("s-1", "", time.Hour), m.token("s-2", "", time.Hour)
 	m.commit(events.ScopeSession, "s-2")
