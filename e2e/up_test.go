@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/curfew-auth/curfew/internal/testenv"
+	"github.com/curfew-auth/curfew/internal/testenv/ceiling"
 	"github.com/curfew-auth/curfew/internal/testenv/proc"
 )
 
@@ -24,10 +25,12 @@ type upProcess struct {
 
 func startUp(t *testing.T, args ...string) *upProcess {
 	t.Helper()
+	bin := testenv.BuildBinaries(t, false).Curfew
+	ceiling.Of(t, 4*patience) // what it prints is waited for without a limit
 	tmp, log := t.TempDir(), filepath.Join(t.TempDir(), "log")
 	r, w := io.Pipe()
 	p := testenv.Process(t, proc.Spec{
-		Name: "curfew up", Path: testenv.BuildBinaries(t, false).Curfew, Args: append([]string{"up", "--port", "0"}, args...),
+		Name: "curfew up", Path: bin, Args: append([]string{"up", "--port", "0"}, args...),
 		Env: []string{"TMPDIR=" + tmp}, LogFile: log, Stdout: w,
 	})
 	go func() { <-p.Done(); w.Close() }() // whoever still reads gets an end

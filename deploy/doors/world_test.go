@@ -23,13 +23,14 @@ import (
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/edge"
 	"github.com/curfew-auth/curfew/internal/testenv"
+	"github.com/curfew-auth/curfew/internal/testenv/ceiling"
 	"github.com/curfew-auth/curfew/internal/testenv/faultproxy"
 	"github.com/curfew-auth/curfew/internal/testenv/port"
 	"github.com/curfew-auth/curfew/internal/up"
 )
 
 const (
-	bound = 3 * time.Second // B of the edge
+	bound = 5 * time.Second // B of the edge, which has no store to ask when it is late
 	// patience is for what has no bound of its own on a busy machine.
 	patience = 60 * time.Second
 )
@@ -47,6 +48,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	ceiling.Of(t, 6*time.Minute) // four doors, and some steps wait for timeouts of the proxies
 	c, err := up.Start(context.Background(), up.Options{Edges: 1, Log: slog.New(slog.DiscardHandler)})
 	testenv.Must(t, err)
 	t.Cleanup(func() { testenv.Must(t, c.Close()) })

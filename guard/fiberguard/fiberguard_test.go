@@ -9,20 +9,23 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/guard/fiberguard"
 	"github.com/curfew-auth/curfew/internal/testenv"
+	"github.com/curfew-auth/curfew/internal/testenv/ceiling"
 	"github.com/curfew-auth/curfew/internal/up"
 )
 
-const ceiling = 30e9 // of any wait
+const patience = 30 * time.Second // of any wait
 
 // start brings up a cluster, a guard beside it, and logs in.
 func start(t *testing.T) (g *guard.Guard, issuer, access string) {
 	t.Helper()
+	ceiling.Of(t, 4*time.Minute)
 	c, err := up.Start(t.Context(), up.Options{Edges: 1, Log: slog.New(slog.DiscardHandler)})
 	testenv.Must(t, err)
 	t.Cleanup(func() { _ = c.Close() })
@@ -31,7 +34,7 @@ func start(t *testing.T) (g *guard.Guard, issuer, access string) {
 	})
 	testenv.Must(t, err)
 	t.Cleanup(g.Close)
-	testenv.Eventually(t, ceiling, g.Ready)
+	testenv.Eventually(t, patience, g.Ready)
 	body := fmt.Sprintf(`{"username":%q,"password":%q}`, c.Users[0].Username, c.Users[0].Password)
 	res, err := http.Post(c.IssuerURL+"/v1/login", "application/json", strings.NewReader(body))
 	testenv.Must(t, err)

@@ -20,6 +20,7 @@ import (
 	"github.com/curfew-auth/curfew/internal/cli"
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/testenv"
+	"github.com/curfew-auth/curfew/internal/testenv/ceiling"
 	"github.com/curfew-auth/curfew/internal/up"
 )
 
@@ -52,6 +53,7 @@ type shell struct {
 
 func newShell(t *testing.T) *shell {
 	t.Helper()
+	ceiling.Of(t, 4*time.Minute) // each command has one of its own
 	c, err := cluster()
 	testenv.Must(t, err)
 	s := &shell{t: t, cluster: c, dir: t.TempDir()}

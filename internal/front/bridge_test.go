@@ -13,11 +13,14 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/curfew-auth/curfew/internal/testenv/ceiling"
 )
 
 // serveBoth serves one application under Fiber and under net/http.
 func serveBoth(t *testing.T, routes func(*fiber.App)) (addresses map[string]string) {
 	t.Helper()
+	ceiling.Of(t, time.Minute)
 	addresses = map[string]string{}
 	for _, server := range []string{"fiber", "net/http"} {
 		drain := NewDrain(0, time.Second)

@@ -16,12 +16,14 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 
 	"github.com/curfew-auth/curfew/internal/front"
+	"github.com/curfew-auth/curfew/internal/testenv/ceiling"
 )
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()
+	ceiling.Of(t, time.Minute)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -4,9 +4,15 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/curfew-auth/curfew/internal/testenv/ceiling"
 )
+
+// hangLimit is for tests around an embedded server, which take seconds.
+const hangLimit = 4 * time.Minute
 
 // A NATSServer is a nats-server with JetStream inside the test process: ready
 // in milliseconds, but not to be paused or killed; see NATSProcess for that.
@@ -17,9 +23,10 @@ type NATSServer struct {
 	srv  *server.Server
 }
 
-// NATS starts an embedded server on a free port.
+// NATS starts an embedded server on a free port. A test that hangs is ended.
 func NATS(t testing.TB) *NATSServer {
 	t.Helper()
+	ceiling.Of(t, hangLimit)
 	n := &NATSServer{t: t, opts: server.Options{
 		ServerName: "embedded", Host: "127.0.0.1", Port: server.RANDOM_PORT,
 		JetStream: true, StoreDir: filepath.Join(t.TempDir(), "jetstream"),
