@@ -52,6 +52,17 @@ func want(t testing.TB, what string, got fleet.Confirmation, expected, confirmed
 	}
 }
 
+// wantPartly is want where some confirm and others cannot, so that every wait
+// lasts to its end: on a busy machine one may be too short for those who can.
+func (s *site) wantPartly(t testing.TB, what string, e fleet.Entry, expected, confirmed int, missing string) {
+	t.Helper()
+	var got fleet.Confirmation
+	for began := time.Now(); got.Confirmed < confirmed && time.Since(began) < ceiling; {
+		got = s.within(t, short, 7, e)
+	}
+	want(t, what, got, expected, confirmed, missing)
+}
+
 func (s *site) wantIdle(t testing.TB) {
 	t.Helper()
 	if rounds, waits := s.Open(); rounds != 0 || waits != 0 {
@@ -69,7 +80,7 @@ func TestConfirmedByAll(t *testing.T) {
 	want(t, "held by all", s.within(t, ceiling, 7, entry("a"), entry("b")), 3, 3, "")
 	want(t, "one of two", s.within(t, short, 7, entry("a"), entry("c")), 3, 0, "edge-1 edge-2 edge-3")
 	s.edges[1].apply("e1", 7, entry("c"))
-	want(t, "held by one", s.within(t, short, 7, entry("c")), 3, 1, "edge-1 edge-3")
+	s.wantPartly(t, "held by one", entry("c"), 3, 1, "edge-1 edge-3")
 	s.wantIdle(t)
 }
 
@@ -130,7 +141,7 @@ func TestWhoIsExpected(t *testing.T) {
 		e.apply("e1", 7, entry("a"))
 	}
 	s.edges[1].stop() // without a goodbye
-	want(t, "one has died", s.within(t, short, 7, entry("a")), 3, 2, "edge-2")
+	s.wantPartly(t, "one has died", entry("a"), 3, 2, "edge-2")
 	got := make(chan fleet.Confirmation)
 	go func() { got <- s.within(t, ceiling, 7, entry("a")) }()
 	s.edges[1].Leave()
@@ -138,7 +149,7 @@ func TestWhoIsExpected(t *testing.T) {
 	// Another life of the same edge confirms for itself only.
 	again := newEdge(t, s.server.URL(), "edge-3")
 	awaitEdges(t, s.Registry, 3)
-	want(t, "two instances", s.within(t, short, 7, entry("a")), 3, 2, "edge-3")
+	s.wantPartly(t, "two instances", entry("a"), 3, 2, "edge-3")
 	again.apply("e1", 7, entry("a"))
 	want(t, "both of them", s.within(t, ceiling, 7, entry("a")), 3, 3, "")
 	stateless := edgeOn(connect(t, s.server.URL()), "edge-4")
