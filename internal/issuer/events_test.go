@@ -288,10 +288,11 @@ func TestEventsHaveHeartbeats(t *testing.T) {
 
 // A reader that does not read is cut off, and others do not wait for it.
 func TestEventsSlowReader(t *testing.T) {
-	b := startTuned(t, withAdmins, func(i *issuer.Issuer) { i.TuneStreams(time.Minute, 200*time.Millisecond) })
+	b := startTuned(t, withAdmins, func(i *issuer.Issuer) { i.TuneStreams(time.Minute, 3*time.Second) }) // the quick one, too, may have to wait for a processor
 	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
 	testenv.Must(t, err)
 	defer conn.Close()
+	testenv.Must(t, conn.SetDeadline(time.Now().Add(patience)))
 	testenv.Must(t, conn.(*net.TCPConn).SetReadBuffer(4096))
 	_, err = fmt.Fprintf(conn, "GET /admin/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", reader)
 	testenv.Must(t, err)
