@@ -15,14 +15,13 @@ import (
 	"github.com/curfew-auth/curfew/internal/testenv"
 )
 
-// A running command that goes on until it is stopped.
+// A running command that goes on until it is stopped. Whatever it says is read
+// at once: it may say something on one stream while the test waits for the other.
 type running struct {
-	t      *testing.T
-	pipes  [2]io.Reader
-	out    *bufio.Scanner
-	errors *bufio.Scanner
-	stop   context.CancelFunc
-	done   chan error
+	t           *testing.T
+	out, errors <-chan string // lines
+	stop        context.CancelFunc
+	done        chan error
 }
 
 // start runs a command whose output is read while it runs.
@@ -37,7 +36,7 @@ func (s *shell) start(args ...string) *running {
 	root.SetErr(errW)
 	root.SetArgs(args)
 	ctx, stop := context.WithTimeout(s.t.Context(), time.Minute) // against hangs
-	r := &running{s.t, [2]io.Reader{outR, errR}, bufio.NewScanner(outR), bufio.NewScanner(errR), stop, make(chan error, 1)}
+	r := &running{s.t, linesOf(outR), linesOf(errR), stop, make(chan error, 1)}
 	go func() {
 		err := root.ExecuteContext(ctx)
 		outW.Close()
@@ -48,20 +47,30 @@ func (s *shell) start(args ...string) *running {
 	return r
 }
 
-func (r *running) line(of *bufio.Scanner) string {
+// linesOf reads to the end, whether anybody wants the lines or not.
+func linesOf(stream io.Reader) <-chan string {
+	lines := make(chan string, 10_000)
+	go func() {
+		defer close(lines)
+		for scan := bufio.NewScanner(stream); scan.Scan(); {
+			lines <- scan.Text()
+		}
+	}()
+	return lines
+}
+
+func (r *running) line(of <-chan string) string {
 	r.t.Helper()
-	if !of.Scan() {
+	line, more := <-of
+	if !more {
 		r.t.Fatalf("it ended: %v", <-r.done)
 	}
-	return of.Text()
+	return line
 }
 
 func (r *running) ends() {
 	r.t.Helper()
 	r.stop()
-	for _, pipe := range r.pipes { // what it may still say
-		go io.Copy(io.Discard, pipe)
-	}
 	select {
 	case err := <-r.done:
 		if err != nil {
