@@ -2,10 +2,8 @@ package cli_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/curfew-auth/curfew/internal/apiclient"
 	"github.com/curfew-auth/curfew/internal/testenv"
@@ -14,7 +12,7 @@ import (
 // TestEdges lists both edges, once and again and again.
 func TestEdges(t *testing.T) {
 	s := newShell(t)
-	s.awaitFresh()
+	s.awaitReports()
 	s.run("edges").exits(0).golden("edges")
 	f := jsonOf[apiclient.Fleet](s.run("edges", "-o", "json").exits(0))
 	if len(f.Edges) != 2 || f.Edges[0].ID != "edge-1" || f.Edges[0].State != "fresh" || f.Edges[1].URL != s.cluster.EdgeURLs[1] {
@@ -43,23 +41,10 @@ func TestEdges(t *testing.T) {
 	s.run("edges", "--watch").exits(2)
 }
 
-// awaitFresh waits until the edges have reported that they are: when this test
-// is the first, they have only just become it.
-func (s *shell) awaitFresh() {
-	s.t.Helper()
-	testenv.Eventually(s.t, time.Minute, func() error {
-		for _, e := range jsonOf[apiclient.Fleet](s.run("edges", "-o", "json").exits(0)).Edges {
-			if e.State != "fresh" || e.LagMessages != 0 || e.Store != "vouched" {
-				return fmt.Errorf("%s has reported %s, %s", e.ID, e.State, e.Store)
-			}
-		}
-		return nil
-	})
-}
-
 // TestDoctorWithoutRights: what cannot be looked at is not called healthy.
 func TestDoctorWithoutRights(t *testing.T) {
 	s := newShell(t)
+	s.awaitReports()
 	s.run("doctor").exits(0).prints("refused it", "edge-2").hides(s.cluster.AdminToken)
 	t.Setenv("CURFEW_ADMIN_TOKEN", "")
 	o := s.run("doctor", "--edge", s.cluster.EdgeURLs[0], "-o", "json").exits(1).says("could not be looked at: store of Redis, log of NATS")

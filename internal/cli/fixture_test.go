@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/curfew-auth/curfew/internal/apiclient"
 	"github.com/curfew-auth/curfew/internal/cli"
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/testenv"
@@ -62,6 +63,26 @@ func newShell(t *testing.T) *shell {
 	t.Setenv("CURFEW_ADMIN_TOKEN", c.AdminToken)
 	t.Setenv("CURFEW_ADMIN_TOKEN_FILE", "")
 	return s
+}
+
+// awaitReports waits until the issuer has heard of all edges what they are by
+// now: they report once a second, and a cluster may be younger.
+func (s *shell) awaitReports() {
+	s.t.Helper()
+	c := apiclient.New(s.cluster.IssuerURL, "test")
+	c.Bearer = s.cluster.AdminToken
+	testenv.Eventually(s.t, time.Minute, func() error {
+		f, err := c.Fleet(s.t.Context())
+		for _, e := range f.Edges {
+			if e.State != "fresh" || e.LagMessages != 0 || e.Store != "vouched" {
+				err = fmt.Errorf("%s reports %s, %s", e.ID, e.State, e.Store)
+			}
+		}
+		if err == nil && len(f.Edges) != len(s.cluster.EdgeURLs) {
+			err = fmt.Errorf("%d edges report", len(f.Edges))
+		}
+		return err
+	})
 }
 
 func (s *shell) file() string { return filepath.Join(s.dir, "curfew", "contexts.yaml") }
