@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 
 	"github.com/curfew-auth/curfew/chaos/history"
 	"github.com/curfew-auth/curfew/internal/testenv"
-	"github.com/curfew-auth/curfew/internal/testenv/backend"
 	"github.com/curfew-auth/curfew/internal/testenv/proc"
 )
 
@@ -38,7 +36,7 @@ func TestCrash(t *testing.T) {
 	c := startCluster(t)
 	r := &crashing{cluster: c, workload: &workload{cluster: c, rec: history.NewRecorder(nil)}}
 	spec := c.issuerSpec(3)
-	spec.Path = buildCrashing(t)
+	spec.Path = testenv.BuildCrashing(t)
 	r.victim = c.startNode(spec)
 	for _, place := range []string{"before-store", "before-log", "before-settle", "before-answer"} {
 		t.Run(place, func(t *testing.T) { r.crash(t, place) })
@@ -47,18 +45,6 @@ func TestCrash(t *testing.T) {
 	if err := history.Check(r.rec.History(), staleness, 0).Err(); err != nil {
 		t.Error(err)
 	}
-}
-
-func buildCrashing(t testing.TB) string {
-	t.Helper()
-	dir, err := backend.CacheDir("bin-crash")
-	testenv.Must(t, err)
-	args := []string{"-C", "..", "-tags", "crashpoints", "-o", dir + "/"}
-	if testenv.RaceEnabled {
-		args = append(args, "-race")
-	}
-	testenv.Must(t, backend.Build(t.Context(), dir, append(args, "./cmd/issuer")...))
-	return filepath.Join(dir, "issuer")
 }
 
 func (r *crashing) crash(t *testing.T, place string) {

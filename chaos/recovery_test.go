@@ -15,7 +15,7 @@ import (
 // recoveryLimit is a ceiling for machines that are busy with other tests;
 // freshLimit is what is promised. What it took is in the report.
 const (
-	recoveryLimit = 30 * time.Second
+	recoveryLimit = 60 * time.Second
 	freshLimit    = 10 * time.Second
 )
 

@@ -17,7 +17,7 @@ import (
 
 const (
 	// shortGrace can be waited for. A hundred refreshes at once must fit in.
-	shortGrace = 5 * time.Second
+	shortGrace = 8 * time.Second
 	lockAfter  = 5 // wrong passwords
 )
 

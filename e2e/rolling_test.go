@@ -67,27 +67,31 @@ func startForRolling(t *testing.T) (c *cluster, issuers, edges *balancer) {
 // roll restarts one backend after the other as an operator would: told to end,
 // waited for, started again, and waited for until it has answered.
 func (b *balancer) roll(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	for _, of := range b.backends {
-		if err := of.Signal(syscall.SIGTERM); err != nil {
-			return err
-		}
-		if code, err := of.Wait(ctx); code != 0 || err != nil {
-			return fmt.Errorf("%s ended with %d: %w", of.Name(), code, err)
-		}
-		before := of.served.Load()
-		if err := of.Restart(); err != nil {
-			return err
-		}
-		if err := poll.Until(ctx, func() error {
-			if of.served.Load() == before {
-				return errors.New(of.Name() + " has answered nothing since its restart")
-			}
-			return nil
-		}); err != nil {
+		if err := of.roll(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (of *backendOf) roll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := of.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	if code, err := of.Wait(ctx); code != 0 || err != nil {
+		return fmt.Errorf("%s ended with %d: %w", of.Name(), code, err)
+	}
+	before := of.served.Load()
+	if err := of.Restart(); err != nil {
+		return err
+	}
+	return poll.Until(ctx, func() error {
+		if of.served.Load() == before {
+			return errors.New(of.Name() + " has answered nothing since its restart")
+		}
+		return nil
+	})
 }

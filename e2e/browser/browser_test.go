@@ -18,7 +18,7 @@ import (
 )
 
 // patience is a ceiling; a busy machine may be slow.
-const patience = 30 * time.Second
+const patience = 60 * time.Second
 
 // A seen is what a tab has seen of its session.
 type seen struct {
@@ -77,11 +77,12 @@ func startBrowser(t *testing.T, s *site) context.Context {
 		chromedp.ExecPath(path), chromedp.UserDataDir(filepath.Join(t.TempDir(), "profile")),
 		chromedp.Flag("ignore-certificate-errors-spki-list", s.spki), // this one certificate
 		chromedp.Flag("disable-dev-shm-usage", true),                 // containers have little of it
+		chromedp.WSURLReadTimeout(patience),                          // for it to start
 	)
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // it refuses to start as root otherwise
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*patience)
 	t.Cleanup(cancel)
 	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(stop)

@@ -46,6 +46,22 @@ func BuildBinaries(t testing.TB, race bool) Bin {
 	return Bin{Issuer: filepath.Join(to, "issuer"), Edge: filepath.Join(to, "edge"), Curfew: filepath.Join(to, "curfew")}
 }
 
+// BuildCrashing builds the issuer with the places at which it can be made to
+// die, as package crash says. The file is the test's own.
+func BuildCrashing(t testing.TB) string {
+	t.Helper()
+	root, err := moduleRoot()
+	Must(t, err)
+	name, args := "bin-crash", []string{"-C", root, "-tags", "crashpoints"}
+	if RaceEnabled {
+		name, args = "bin-crash-race", append(args, "-race")
+	}
+	dir, err := cacheDir(root, name)
+	Must(t, err)
+	Must(t, backend.Build(t.Context(), dir, append(args, "-o", dir+"/", "./cmd/issuer")...))
+	return filepath.Join(take(t, dir, "issuer"), "issuer")
+}
+
 // take gives the test files of its own, in a directory that is returned.
 func take(t testing.TB, from string, names ...string) string {
 	t.Helper()
