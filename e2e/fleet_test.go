@@ -26,13 +26,13 @@ func startFleet(t *testing.T, clocks ...time.Duration) *cluster {
 	c.nats = testenv.NATSProcess(t, backend.NATSOptions{Dir: filepath.Join(c.dir, "nats")})
 	c.redis = testenv.Redis(t, backend.RedisOptions{Dir: filepath.Join(c.dir, "redis"), AppendOnly: true, Password: c.redisPassword})
 	c.natsURL, c.redisURL = c.nats.URL(), c.redis.URL()
-	env := []string{wardStaleness, "CURFEW_LOG_LEVEL=warn", "CURFEW_KEY_PUBLISH_DELAY=5s"}
+	env := []string{"CURFEW_LOG_LEVEL=warn", "CURFEW_KEY_PUBLISH_DELAY=5s"}
 	for n, off := range clocks {
 		c.issuers = append(c.issuers, c.issuer(t, n, append(c.clock(t, off), env...)...))
 		c.issuers[n].awaitReady(t)
 	}
 	for n := range 3 {
-		c.edges = append(c.edges, c.edge(t, n, wardStaleness, "CURFEW_LOG_LEVEL=warn"))
+		c.edges = append(c.edges, c.edge(t, n, "CURFEW_LOG_LEVEL=warn"))
 	}
 	for n, e := range c.edges {
 		e.awaitReady(t)

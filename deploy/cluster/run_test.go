@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/curfew-auth/curfew/internal/testenv"
+	"github.com/curfew-auth/curfew/internal/testenv/ceiling"
 )
 
 // fakes builds stand-ins for the services: this test is about the starter.
@@ -55,7 +56,9 @@ func up(t *testing.T) (text string, cancel func(), ended <-chan error) {
 	var out screen
 	result := make(chan error, 1)
 	var wg sync.WaitGroup
-	o := options{bin: fakes(t), issuers: "0,0", edges: "0,0,0"}
+	bin := fakes(t)
+	ceiling.Of(t, readyWithin+4*stopWithin+time.Minute)
+	o := options{bin: bin, issuers: "0,0", edges: "0,0,0"}
 	wg.Go(func() { result <- run(ctx, o, &out) })
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	testenv.Eventually(t, readyWithin, func() error {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/internal/testenv"
+	"github.com/curfew-auth/curfew/internal/testenv/ceiling"
 	"github.com/curfew-auth/curfew/internal/up"
 )
 
@@ -35,6 +36,7 @@ func do(t *testing.T, method, url, token, body string) (*http.Response, string) 
 
 // What the README shows, on a cluster in this process.
 func TestNotes(t *testing.T) {
+	ceiling.Of(t, 4*time.Minute)
 	c, err := up.Start(t.Context(), up.Options{Edges: 1, Log: slog.New(slog.DiscardHandler)})
 	testenv.Must(t, err)
 	t.Cleanup(func() { _ = c.Close() })
