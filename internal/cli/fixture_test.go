@@ -176,6 +176,7 @@ var changing = []struct {
 	{regexp.MustCompile(`expires in [\dms]+`), "expires in SPAN"},
 	{regexp.MustCompile(`"clock_ahead_ms": -?\d+`), `"clock_ahead_ms": N`},
 	{regexp.MustCompile(`\b[A-Z2-7]{26}\b`), "TEXT"},
+	{regexp.MustCompile(`(?m)^(enforced +)(yes|no)$`), "${1}YES OR NO"}, // yes when the issuer has run for a while
 	{regexp.MustCompile(`(?m)^(edge-\d +fresh).*(vouched).*(local).*(URL)$`), "$1  …  $2  …  $3  …  $4"},
 	{regexp.MustCompile(`(\S)  +`), "$1  "}, // the width of what was replaced
 }
