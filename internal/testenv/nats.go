@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/curfew-auth/curfew/internal/testenv/ceiling"
+	"github.com/curfew-auth/curfew/internal/testenv/port"
 )
 
 // hangLimit is for tests around an embedded server, which take seconds.
@@ -27,8 +28,10 @@ type NATSServer struct {
 func NATS(t testing.TB) *NATSServer {
 	t.Helper()
 	ceiling.Of(t, hangLimit)
+	listen, err := port.Free() // it comes back there after a restart
+	Must(t, err)
 	n := &NATSServer{t: t, opts: server.Options{
-		ServerName: "embedded", Host: "127.0.0.1", Port: server.RANDOM_PORT,
+		ServerName: "embedded", Host: "127.0.0.1", Port: listen,
 		JetStream: true, StoreDir: filepath.Join(t.TempDir(), "jetstream"),
 		NoSigs: true, NoLog: true,
 	}}
@@ -60,7 +63,6 @@ func (n *NATSServer) Restart() {
 		n.Stop()
 		n.t.Fatal("testenv: the embedded nats-server does not start; is its port taken?")
 	}
-	n.opts.Port = opts.Port
 }
 
 // WipeAndRestart starts the server again without what it had stored.
