@@ -176,7 +176,11 @@ func (p *pair) client(ctx context.Context, edge *guard.Guard, grant grantRespons
 	}
 	var older []held
 	for ctx.Err() == nil && !p.t.Failed() {
-		take(p.call(http.MethodPost, requests, "/v1/refresh", "", refreshRequest{RefreshToken: grant.RefreshToken}))
+		status, body := p.call(http.MethodPost, requests, "/v1/refresh", "", refreshRequest{RefreshToken: grant.RefreshToken})
+		if status == http.StatusServiceUnavailable { // the store is late on a busy machine: nothing of keys
+			continue
+		}
+		take(status, body)
 		kids.Store(kidOf(grant.AccessToken), true)
 		older = append(older, held{grant.AccessToken, time.Now().Add(p.config.AccessTTL / 2)})
 		use := []string{grant.AccessToken}
