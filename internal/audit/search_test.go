@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/curfew-auth/curfew/internal/audit"
 	"github.com/curfew-auth/curfew/internal/session"
 	"github.com/curfew-auth/curfew/internal/testenv"
@@ -56,7 +58,7 @@ func (b *bench) fill(t *testing.T, list []session.Event) {
 		e.Reason = strconv.Itoa(i)
 		data, err := json.Marshal(e)
 		testenv.Must(t, err)
-		_, err = b.js.PublishAsync("curfew.test.session."+e.Kind, data)
+		_, err = b.js.PublishAsync("curfew.test.session."+e.Kind, data, jetstream.WithStallWait(patience))
 		testenv.Must(t, err)
 	}
 	select {
