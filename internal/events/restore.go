@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -62,13 +63,13 @@ func (b *Barrier) probeSince(ctx context.Context, first Position) (Position, err
 	return pos, err
 }
 
-// appendMissing returns the ids of what it appended.
-func (b *Barrier) appendMissing(ctx context.Context, upTo Position, live iter.Seq2[Revocation, error]) (map[string]bool, error) {
+// appendMissing returns what it appended.
+func (b *Barrier) appendMissing(ctx context.Context, upTo Position, live iter.Seq2[Revocation, error]) (holding, error) {
 	held, err := b.held(ctx, upTo)
 	if err != nil {
 		return nil, err
 	}
-	appended := make(map[string]bool)
+	appended := make(holding)
 	appends, ctx := errgroup.WithContext(ctx)
 	appends.SetLimit(restoreWindow)
 	for r, err := range live {
@@ -78,10 +79,10 @@ func (b *Barrier) appendMissing(ctx context.Context, upTo Position, live iter.Se
 		if err != nil {
 			return appended, errors.Join(err, appends.Wait())
 		}
-		if held[r.ID] || appended[r.ID] {
+		if held.has(r) || appended.has(r) {
 			continue
 		}
-		appended[r.ID] = true
+		appended.add(r)
 		appends.Go(func() error {
 			_, err := Publish(ctx, b.log, r)
 			return err
@@ -91,7 +92,7 @@ func (b *Barrier) appendMissing(ctx context.Context, upTo Position, live iter.Se
 }
 
 // arrived makes sure that the log holds what was appended to it.
-func (b *Barrier) arrived(ctx context.Context, first Position, appended map[string]bool) error {
+func (b *Barrier) arrived(ctx context.Context, first Position, appended holding) error {
 	pos, err := b.probeSince(ctx, first)
 	if err != nil {
 		return err
@@ -100,21 +101,44 @@ func (b *Barrier) arrived(ctx context.Context, first Position, appended map[stri
 	if err != nil {
 		return err
 	}
-	for id := range appended {
-		if !held[id] {
+	for id, stamp := range appended {
+		if got, ok := held[id]; !ok || got < stamp {
 			return fmt.Errorf("%w: lost what had just been restored", ErrDiverged)
 		}
 	}
 	return nil
 }
 
-// held reads the ids of all revocations in the log up to a position.
-func (b *Barrier) held(ctx context.Context, upTo Position) (map[string]bool, error) {
+// A holding is a set of revocations, by id; of a cutoff it has the stamp up to
+// which it covers. A cutoff may come under two stamps: if its issuer did not hear
+// from the store, it was appended under a higher one than it is relayed under.
+type holding map[string]int64
+
+func (h holding) add(r Revocation) {
+	if !h.has(r) {
+		h[strings.Clone(r.ID)] = covers(r) // not the whole text that it was decoded from
+	}
+}
+
+func (h holding) has(r Revocation) bool {
+	stamp, ok := h[r.ID]
+	return ok && stamp >= covers(r)
+}
+
+func covers(r Revocation) int64 {
+	if r.Scope.Cutoff() {
+		return r.Stamp
+	}
+	return 0
+}
+
+// held reads all revocations in the log up to a position.
+func (b *Barrier) held(ctx context.Context, upTo Position) (holding, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stalled := time.AfterFunc(readPatience, func() { cancel(ErrUnavailable) })
 	defer stalled.Stop()
-	ids := make(map[string]bool)
+	all := make(holding)
 	for m, err := range b.log.Follow(ctx, Cursor{}) {
 		if err != nil {
 			return nil, cause(ctx, err)
@@ -124,12 +148,12 @@ func (b *Barrier) held(ctx context.Context, upTo Position) (map[string]bool, err
 			return nil, ErrDiverged
 		}
 		if m.Kind == KindRevocation {
-			if id := revocationID(m.Data); id != "" {
-				ids[id] = true
+			if r, err := DecodeRevocation(m.Data); err == nil {
+				all.add(r)
 			}
 		}
 		if m.Seq >= upTo.Seq {
-			return ids, nil
+			return all, nil
 		}
 	}
 	return nil, ErrUnavailable

@@ -58,6 +58,28 @@ func TestRestoreAppendsWhatIsMissingOnce(t *testing.T) {
 	})
 }
 
+// A cutoff whose caller did not hear from the store has two stamps. The log holds
+// the one that covers less.
+func TestRestoreAppendsTheHigherStampOfACutoff(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := memlog.New()
+		i := startIssuer(t, ctx, log, &memlog.Exchange{})
+		cut := events.Revocation{
+			ID: "cut", Scope: events.ScopeUser, Issuer: "iss", Tenant: "acme", Subject: "u-1",
+			Stamp: 730, TTLMillis: (30 * time.Minute).Milliseconds(),
+		}
+		if _, err := events.Publish(ctx, log, cut); err != nil {
+			t.Fatal(err)
+		}
+		cut.Stamp = 744
+		for _, want := range []int{1, 0} {
+			if n, err := i.barrier.Restore(ctx, yield([]events.Revocation{cut})); n != want || err != nil {
+				t.Fatalf("restored %d, %v, want %d", n, err, want)
+			}
+		}
+	})
+}
+
 // Others go on revoking while an issuer starts: each look at the store shows one
 // that is filed there and not yet in the log.
 func TestRestoreEndsWhileOthersRevoke(t *testing.T) {

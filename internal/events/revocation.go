@@ -1,7 +1,6 @@
 package events
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -112,17 +111,6 @@ func decodeAny(data []byte) (r Revocation, err error) {
 		return Revocation{}, fmt.Errorf("%w: %w", ErrBadRevocation, err)
 	}
 	return r, r.check()
-}
-
-// revocationID returns the id of an encoded revocation, or nothing. Encode puts
-// it first, so that a reader of the whole log need not decode all of it.
-func revocationID(data []byte) string {
-	rest, first := bytes.CutPrefix(data, []byte(`{"id":"`))
-	if id, _, ok := bytes.Cut(rest, []byte(`"`)); first && ok && !bytes.ContainsRune(id, '\\') {
-		return string(id)
-	}
-	r, _ := DecodeRevocation(data)
-	return r.ID
 }
 
 func (r Revocation) check() error {
