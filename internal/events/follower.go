@@ -37,6 +37,7 @@ type Follower struct {
 	pos       Position
 	last      Cursor
 	caughtUp  bool          // in this lineage, the end of the log has been seen
+	atEnd     bool          // what was applied last was the end of the log then
 	moved     chan struct{} // closed and replaced whenever pos changes
 	interrupt context.CancelCauseFunc
 	following chan struct{} // closed when the latest follow has ended; nil before the first
@@ -150,7 +151,8 @@ func (f *Follower) flush(lineage uint64, batch []Message) error {
 		f.census.add(m)
 	}
 	f.last = Cursor{Epoch: last.Epoch, Seq: last.Seq, Time: last.Time}
-	f.caughtUp = f.caughtUp || last.Pending == 0
+	f.atEnd = last.Pending == 0
+	f.caughtUp = f.caughtUp || f.atEnd
 	f.move(Position{Epoch: last.Epoch, Lineage: f.pos.Lineage, Seq: last.Seq})
 	return nil
 }
@@ -159,7 +161,7 @@ func (f *Follower) flush(lineage uint64, batch []Message) error {
 func (f *Follower) startOver() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.last, f.caughtUp = Cursor{}, false
+	f.last, f.caughtUp, f.atEnd = Cursor{}, false, false
 	f.census = census{}
 	f.move(Position{Lineage: f.pos.Lineage + 1})
 }
@@ -201,8 +203,10 @@ func (f *Follower) Wait(ctx context.Context, epoch string, seq uint64) (Position
 }
 
 // CatchUp is Wait for as long as there is progress towards it, since a first
-// replay may take long. When there is none for the time of patience, what is
-// waited for may have been lost: the follower verifies, and CatchUp fails.
+// replay may take long. When there is none for the time of patience, or the log
+// has ended before it, what is waited for may have been lost: the follower
+// verifies, and CatchUp fails. A log that was rolled back grows towards it again,
+// message by message, without ever bringing it.
 func (f *Follower) CatchUp(ctx context.Context, epoch string, seq uint64, patience time.Duration) (Position, error) {
 	for last := f.Position(); ; {
 		wait, cancel := context.WithTimeout(ctx, patience)
@@ -211,12 +215,19 @@ func (f *Follower) CatchUp(ctx context.Context, epoch string, seq uint64, patien
 		if err == nil {
 			return pos, nil
 		}
-		if ctx.Err() != nil || !pos.nearer(last, epoch) {
+		if ctx.Err() != nil || !pos.nearer(last, epoch) || f.readAll() {
 			f.Verify()
 			return pos, fmt.Errorf("events: read up to %d, want %d: %w", pos.Seq, seq, err)
 		}
 		last = pos
 	}
+}
+
+// readAll reports whether the log had no more when it was read last.
+func (f *Follower) readAll() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.atEnd
 }
 
 // nearer reports whether p is on the way from last to a position in epoch.

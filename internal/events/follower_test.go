@@ -141,6 +141,27 @@ func TestFollowerReplaysARolledBackLog(t *testing.T) {
 	})
 }
 
+// A log was rolled back before the follower had read any of it, and grows again
+// by what others append. What it is to read up to comes never.
+func TestCatchUpWithWhatWasRolledBack(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := memlog.New()
+		appendRevocations(t, log, 0, 300)
+		log.Rollback(20)
+		r := read(ctx, log)
+		go func() {
+			for i := 20; events.Sleep(ctx, 100*time.Millisecond); i++ {
+				_, _ = log.Append(ctx, revocation(i))
+			}
+		}()
+		began := time.Now()
+		pos, err := r.CatchUp(ctx, "epoch-1", 300, 2*time.Second)
+		if took := time.Since(began); err == nil || took > 5*time.Second {
+			t.Errorf("read up to %d in %v, %v, want an error soon", pos.Seq, took, err)
+		}
+	})
+}
+
 func TestFollowerRetriesAFailedBatch(t *testing.T) {
 	bubble(t, func(t *testing.T, ctx context.Context) {
 		log := memlog.New()
