@@ -39,8 +39,8 @@ var rows = []row{
 	{code: "token_expired", by: "an old token", status: 401, challenge: invalid, call: forged(func(c *token.Claims) { c.ExpiresAt = time.Now().Add(-time.Minute) })},
 	{code: "token_revoked", by: "a logout", status: 401, challenge: invalid, call: loggedOut},
 	{code: "token_refresh_required", by: "a cutoff that lets sessions live", status: 401, challenge: invalid, call: cutOff},
-	{code: "forbidden", by: "a page of another origin", status: 403, challenge: scope, detail: "another origin", call: crossOrigin("")},
-	{code: "forbidden", by: "the same at a door", status: 403, challenge: scope, detail: "another origin", call: crossOrigin("/authz/forward")},
+	{code: "forbidden", by: "a page of another origin", status: 403, detail: "another origin", call: crossOrigin("")},
+	{code: "forbidden", by: "the same at a door", status: 403, detail: "another origin", call: crossOrigin("/authz/forward")},
 	{code: "forbidden", by: "an admin without the role", status: 403, challenge: scope, call: func(_ *testing.T, w *world) call {
 		return call{url: w.issuer + "/admin/v1/keys/rotate", method: http.MethodPost, bearer: w.reader}
 	}},

@@ -44,9 +44,11 @@ func Forbidden() *Problem {
 	return p
 }
 
-// CrossOrigin: a page of another origin made the browser send this.
+// CrossOrigin: a page of another origin made the browser send this. No token
+// would help.
 func CrossOrigin() *Problem {
 	p := Forbidden()
+	p.challenge = noChallenge
 	p.Detail = "the request comes from a page of another origin, which may not use cookies here"
 	return p
 }
