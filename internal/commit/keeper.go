@@ -299,7 +299,7 @@ func (k *Keeper) beginRefill(ctx context.Context) error {
 
 // projected waits until the store holds everything that a speaks of.
 func (k *Keeper) projected(ctx context.Context, a events.Answer) error {
-	if _, err := k.projector.CatchUp(ctx, a.Epoch, a.Seq, 2*k.interval); err != nil {
+	if _, err := k.projector.CatchUpTo(ctx, a, 2*k.interval); err != nil {
 		return fmt.Errorf("commit: projecting the log into the store: %w", err)
 	}
 	count, err := k.projector.Count(ctx, a.State)

@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,37 +27,6 @@ var (
 	// epoch of the log holds everything it must.
 	ErrNotAdmitted = errors.New("events: epoch not admitted")
 )
-
-// A Role says who commits a beat.
-type Role string
-
-// The roles. A beat by neither comes from one who does not answer yet.
-const (
-	RoleIssuer Role = "issuer"
-	RoleEdge   Role = "edge" // standing in while no issuer answers
-)
-
-// A Beat is a record without content: that it was committed is what it says.
-type Beat struct {
-	By Role   `json:"by"`
-	ID string `json:"id"`
-	// Stamp, if not 0, is above every stamp that the store hands out until
-	// the next beat of an issuer is due, by all that this one knows.
-	Stamp int64 `json:"stamp,omitempty"`
-}
-
-// An Answer tells how far to read. Whoever has applied the log of Epoch up to
-// Seq knows every revocation that was acknowledged before the question was
-// asked, provided that it has read as many revocations as the answerer had:
-// State is the log's description of itself from after the beat, and Count what
-// the answerer's follower counted for it.
-type Answer struct {
-	Epoch string `json:"epoch"`
-	Seq   uint64 `json:"seq"`
-	By    Role   `json:"by"`
-	State State  `json:"state"`
-	Count uint64 `json:"count"`
-}
 
 // A Barrier answers how far to read, by committing beats. One beat answers all
 // questions that arrived before it was published, and beats are paced, so the
@@ -186,6 +156,7 @@ func (b *Barrier) round() (Answer, error) {
 func (b *Barrier) Probe(ctx context.Context) (Answer, Position, error) {
 	before := b.follower.Position()
 	beat := b.beat
+	beat.Nonce = rand.Text()
 	if !b.admits(before) {
 		beat.By = "" // it promises no answers: edges that stand in go on
 	}
@@ -213,7 +184,11 @@ func (b *Barrier) Probe(ctx context.Context) (Answer, Position, error) {
 	if err != nil {
 		return Answer{}, Position{}, err
 	}
-	answer := Answer{Epoch: pos.Epoch, Seq: seq, By: b.beat.By}
+	if !b.follower.readBeat(seq, beat.Nonce) {
+		b.follower.Replay()
+		return Answer{}, Position{}, fmt.Errorf("%w: the beat at %d is another", ErrDiverged, seq)
+	}
+	answer := Answer{Epoch: pos.Epoch, Seq: seq, Nonce: beat.Nonce, By: b.beat.By}
 	answer.State, answer.Count, err = b.audit(ctx, pos)
 	if err != nil {
 		return Answer{}, Position{}, err

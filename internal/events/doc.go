@@ -25,6 +25,9 @@
 // order, and the edge applies it without gaps: once it has applied the beat it
 // knows every one of them. No clock of one machine is compared with another's.
 //
+// It must be that very beat, told by its nonce: a log that was rolled back counts
+// through the same sequences again, with other messages.
+//
 // Heartbeats, "nothing pending" and stream information prove nothing of the
 // kind: a server that has lost its quorum keeps sending them. Only a commit
 // needs the quorum.

@@ -42,6 +42,7 @@ type Follower struct {
 	interrupt context.CancelCauseFunc
 	following chan struct{} // closed when the latest follow has ended; nil before the first
 	census    census
+	beats     beats
 }
 
 // NewFollower makes a follower that hands every message, in order, to apply.
@@ -149,6 +150,7 @@ func (f *Follower) flush(lineage uint64, batch []Message) error {
 	}
 	for _, m := range batch {
 		f.census.add(m)
+		f.beats.add(m)
 	}
 	f.last = Cursor{Epoch: last.Epoch, Seq: last.Seq, Time: last.Time}
 	f.atEnd = last.Pending == 0
@@ -162,7 +164,7 @@ func (f *Follower) startOver() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.last, f.caughtUp, f.atEnd = Cursor{}, false, false
-	f.census = census{}
+	f.census, f.beats = census{}, beats{}
 	f.move(Position{Lineage: f.pos.Lineage + 1})
 }
 

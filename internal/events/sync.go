@@ -98,7 +98,7 @@ func (s *Sync) round(ctx context.Context, q Question) error {
 	if answer.Epoch == before.Epoch && answer.Seq <= before.Seq {
 		return fmt.Errorf("%w: told to read to %d, had read %d", ErrDiverged, answer.Seq, before.Seq)
 	}
-	pos, err := s.Follower.CatchUp(ctx, answer.Epoch, answer.Seq, 2*s.Interval)
+	pos, err := s.Follower.CatchUpTo(ctx, answer, 2*s.Interval)
 	if err != nil {
 		return err
 	}
