@@ -163,6 +163,7 @@ func TestUsage(t *testing.T) {
 	s := newShell(t)
 	const secret = "hunter2-hunter2"
 	token := s.open("u-usage", "").AccessToken
+	s.run("revoke", "device", "d1").says("--user ID")
 	for _, args := range []string{
 		"login " + secret, "logout " + secret, "sessions " + secret, "sessions list " + secret, "keys " + secret,
 		"token inspect " + secret, "token " + secret, "context add", "context add A!", "context use " + strings.ToUpper(secret),
@@ -183,6 +184,16 @@ func TestUsage(t *testing.T) {
 			}
 			o.hides(secret, token)
 		})
+	}
+}
+
+// TestTokenThatIsMore: what no header can hold is the caller's mistake, and
+// does not look like an issuer that is away.
+func TestTokenThatIsMore(t *testing.T) {
+	s := newShell(t)
+	t.Setenv("CURFEW_ADMIN_TOKEN", s.cluster.AdminToken+"\nissuer-1")
+	for _, args := range []string{"edges", "doctor", "context add x --issuer http://host"} {
+		s.run(strings.Fields(args)...).exits(2).says("line break").hides(s.cluster.AdminToken)
 	}
 }
 

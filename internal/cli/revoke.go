@@ -74,7 +74,9 @@ func (r *revocation) read(args []string) error {
 		return usage("every scope but all needs an id, and all takes none")
 	case looksLikeToken(r.ID):
 		return usage("that is a token, and not the id of one; curfew token inspect reads a token from standard input and shows its jti and sid")
-	case (r.Scope == "device") != (r.User != ""):
+	case r.Scope == "device" && r.User == "":
+		return usage("whose device? devices are named by their users: add --user ID")
+	case r.Scope != "device" && r.User != "":
 		return usage("--user says whose device it is, and goes with no other scope")
 	case r.Tenant != "" && r.Scope != "user" && r.Scope != "device":
 		return usage("--tenant goes with a user or a device")

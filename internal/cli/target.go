@@ -101,13 +101,22 @@ func (o *options) adminSecret(cmd *cobra.Command) (string, error) {
 		}
 	}
 	if file == "" {
-		return token, nil
+		return token, sendable(token)
 	}
 	secret, err := readSecret(cmd, file)
 	if err != nil {
 		return "", usage("the file of the admin's token: %v", err)
 	}
-	return secret, nil
+	return secret, sendable(secret)
+}
+
+// sendable refuses a token that no header can hold, such as one with a second
+// line, before that looks like an issuer that does not answer.
+func sendable(token string) error {
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return usage("the admin's token has a blank, a line break or another character that no token has: is it more than the token?")
+	}
+	return nil
 }
 
 // readSecret reads a file, or standard input for "-". The path is not repeated:

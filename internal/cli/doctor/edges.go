@@ -29,7 +29,7 @@ func (x *exam) findEdges(ctx context.Context) (reports []apiclient.FleetEdge) {
 	fleet, err := x.Issuer.Fleet(ctx)
 	switch {
 	case refused(err):
-		x.add("edge", "fleet", Skipped, "the list of edges needs an admin with the role read: "+err.Error(), "")
+		x.add("edge", "fleet", Skipped, "the list of edges: "+why(err, "read"), "")
 	case err != nil:
 		x.add("edge", "fleet", Warning, err.Error(), "")
 	}

@@ -20,7 +20,7 @@ func (x *exam) roundTrip(ctx context.Context) {
 	user := "curfew-doctor-" + strings.ToLower(rand.Text()[:12])
 	opening, cancel := context.WithTimeout(ctx, askTimeout)
 	grant, err := x.Issuer.OpenSession(opening, apiclient.Opening{
-		UserID: user, Device: apiclient.Device{Kind: "other", Name: reason},
+		UserID: user, Device: apiclient.Device{ID: user, Kind: "other", Name: reason}, // bind_device demands the id
 	})
 	cancel()
 	opened := err == nil
@@ -103,9 +103,16 @@ func unavailable(err error) bool {
 	return ok && p.Status == http.StatusServiceUnavailable || errors.Is(err, apiclient.ErrUnreachable)
 }
 
+// why is what keeps the admin from a call that takes the role.
 func why(err error, role string) string {
-	if refused(err) {
-		return fmt.Sprintf("this needs an admin with the role %s: %v", role, err)
+	p, _ := errors.AsType[*apiclient.Problem](err)
+	switch {
+	case !refused(err):
+		return err.Error()
+	case p.Status == http.StatusUnauthorized:
+		return fmt.Sprintf("this needs an admin's token that the issuer accepts: %v", err)
+	case p.Status == http.StatusForbidden:
+		return fmt.Sprintf("this needs an admin with the role %s, and no tenant: %v", role, err)
 	}
-	return err.Error()
+	return fmt.Sprintf("no admin calls here; if the issuer has an admin_listen, give its URL as --admin-url: %v", err)
 }

@@ -1,0 +1,65 @@
+package doctor
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/apiclient"
+)
+
+// examine lets the doctor look at an issuer that publishes no keys and answers
+// admin calls by the handler.
+func examine(t *testing.T, admin http.HandlerFunc) map[string]Finding {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/.well-known/jwks.json", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[]}`) })
+	mux.HandleFunc("/admin/", admin)
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	found := map[string]Finding{}
+	for _, f := range Examine(t.Context(), Config{
+		Issuer: apiclient.New(server.URL, "test"), Patience: time.Second, Version: "test", Progress: func(string) {},
+	}) {
+		found[f.Check+" "+f.Who] = f
+	}
+	return found
+}
+
+// TestWhatKeepsTheDoctorOut: each reason has another remedy.
+func TestWhatKeepsTheDoctorOut(t *testing.T) {
+	for status, want := range map[int]string{
+		http.StatusUnauthorized: "an admin's token that the issuer accepts",
+		http.StatusForbidden:    "the role ",
+		http.StatusNotFound:     "--admin-url",
+	} {
+		found := examine(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			fmt.Fprint(w, `{"code":"some_code","title":"A title"}`)
+		})
+		for _, who := range []string{"store Redis", "log NATS", "edge fleet"} {
+			if f := found[who]; f.Result != Skipped || !strings.Contains(f.Text, want) {
+				t.Errorf("%d: %s is %s, %q; want %q in it", status, who, f.Result, f.Text, want)
+			}
+		}
+	}
+}
+
+// TestDoctorHasADevice: with bind_device an issuer opens no session without a
+// device's id, and the doctor would look at nothing.
+func TestDoctorHasADevice(t *testing.T) {
+	var asked apiclient.Opening
+	examine(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/admin/v1/sessions" {
+			_ = json.NewDecoder(r.Body).Decode(&asked)
+		}
+		w.WriteHeader(http.StatusForbidden)
+	})
+	if asked.Device.ID == "" {
+		t.Errorf("it asked for a session on %+v", asked.Device)
+	}
+}
