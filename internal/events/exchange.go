@@ -77,7 +77,7 @@ func (x *NATSExchange) Ask(ctx context.Context, q Question) (Answer, error) {
 	}
 	defer func() { _ = sub.Unsubscribe() }()
 	if err := x.nc.PublishRequest(subject, inbox, data); err != nil {
-		return Answer{}, fmt.Errorf("events: ask: %w: %w", ErrUnavailable, err)
+		return Answer{}, fmt.Errorf("events: ask: %w: %w", ErrUnavailable, plain(err))
 	}
 	for {
 		a, err := next(ctx, sub)

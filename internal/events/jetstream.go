@@ -112,5 +112,5 @@ func wrapJetStream(what string, err error) error {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("events: %s: %w", what, err)
 	}
-	return fmt.Errorf("events: %s: %w: %w", what, ErrUnavailable, err)
+	return fmt.Errorf("events: %s: %w: %w", what, ErrUnavailable, plain(err))
 }
