@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,28 +35,43 @@ type fallback struct {
 	staleness time.Duration
 	elapsed   cache.Elapsed
 	breaker   *gobreaker.CircuitBreaker[redisstore.Verdict]
+	failure   atomic.Value // the store's latest
 	flights   singleflight.Group
 	took      *prometheus.HistogramVec
 }
 
 func newFallback(lookup *redisstore.Lookup, staleness time.Duration, elapsed cache.Elapsed, log *slog.Logger) *fallback {
-	return &fallback{
+	f := &fallback{
 		lookup: lookup, timeout: LookupTimeout, staleness: staleness, elapsed: elapsed,
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "curfew_store_lookup_duration_seconds",
 			Help:    "Time that asking the store took, by whether it vouched for its answer, did not, or failed; requests that wait for the same question count once.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 11), // 0.1 ms to 102 ms
 		}, []string{"result"}),
-		breaker: gobreaker.NewCircuitBreaker[redisstore.Verdict](gobreaker.Settings{
-			Name:        "store",
-			Timeout:     breakerRest,
-			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= breakerFailures },
-			OnStateChange: func(_ string, from, to gobreaker.State) {
-				log.Warn("store breaker", "from", from.String(), "to", to.String())
-			},
-		}),
+	}
+	f.breaker = gobreaker.NewCircuitBreaker[redisstore.Verdict](gobreaker.Settings{
+		Name:          "store",
+		Timeout:       breakerRest,
+		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= breakerFailures },
+		OnStateChange: func(_ string, from, to gobreaker.State) { f.tell(log, from, to) },
+	})
+	return f
+}
+
+// tell logs when the store is given up and when it is back, and not each try in
+// between: there is one a second.
+func (f *fallback) tell(log *slog.Logger, from, to gobreaker.State) {
+	switch {
+	case from == gobreaker.StateClosed:
+		why, _ := f.failure.Load().(failure)
+		log.Warn("store fails, leaving it alone for a second at a time", "error", why.error)
+	case to == gobreaker.StateClosed:
+		log.Info("store answers again")
 	}
 }
+
+// A failure is an error that an atomic.Value takes, whatever its type.
+type failure struct{ error }
 
 // An asked is a verdict and when, by our own clock, it was asked for.
 type asked struct {
@@ -102,6 +118,7 @@ func (f *fallback) execute(ask func() (redisstore.Verdict, error)) (redisstore.V
 		switch {
 		case err != nil:
 			result = "failed"
+			f.failure.Store(failure{err})
 		case verdict.Vouched:
 			result = storeVouched
 		}

@@ -33,7 +33,7 @@ func (r *RemoteKeys) Run(ctx context.Context) error {
 			retry = retryMin
 		} else {
 			pause, retry = retry, min(2*retry, retryMax)
-			r.log.WarnContext(ctx, "cannot load signing keys", "err", rd.err, "ready", r.Ready())
+			r.log.WarnContext(ctx, "cannot load signing keys", "error", rd.err, "ready", r.Ready())
 		}
 		if err := r.rest(ctx, jitter(pause)); err != nil {
 			return err
