@@ -18,6 +18,12 @@ func main() {
 		Use: "curfew", Short: "sign users in once, and out everywhere", Version: version.String(),
 		SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: func(_ *cobra.Command, args []string) error { // a word may be a secret that lost its flag: it is not repeated
+			if len(args) == 0 {
+				return nil
+			}
+			return &config.Invalid{Reason: "no such command; curfew help lists them"}
+		},
 	}
 	root.AddCommand(upCommand(), demoCommand(), hashPasswordCommand(), hashTokenCommand())
 	root.AddCommand(cli.Commands(version.String())...)

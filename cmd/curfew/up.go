@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/demo"
 	"github.com/curfew-auth/curfew/internal/redisstore"
 	"github.com/curfew-auth/curfew/internal/up"
@@ -29,7 +29,7 @@ func (c *cluster) bind(cmd *cobra.Command, port int, level string) {
 func (c *cluster) with(ctx context.Context, f func(*up.Cluster) error) (err error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.level)); err != nil {
-		return fmt.Errorf("%w: log-level: want debug, info, warn or error", up.ErrUsage)
+		return &config.Invalid{Setting: "--log-level", Reason: "want debug, info, warn or error"}
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	redisstore.SetLog(log)

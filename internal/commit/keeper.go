@@ -115,14 +115,18 @@ func (k *Keeper) Answering() bool { return k.answering.Load() }
 func (k *Keeper) Vouched() bool { return k.vouched.Load() }
 
 // supervise repeats step, with backoff while it fails, and logs when that
-// changes.
+// changes. At a start it is no news that all is not whole at once; that it is
+// not after the staleness bound is.
 func (k *Keeper) supervise(ctx context.Context, what string, step func(context.Context) error, good *atomic.Bool) {
 	pause := events.NewBackOff(50*time.Millisecond, k.interval)
+	began, early := time.Now(), true
 	for first := true; ctx.Err() == nil; first = false {
 		err := step(ctx)
-		if was := good.Swap(err == nil); was != (err == nil) || first {
+		late := early && time.Since(began) > 4*k.interval
+		if was := good.Swap(err == nil); was != (err == nil) || first || late && err != nil {
 			k.report(ctx, what, err, first)
 		}
+		early = early && err != nil && !late
 		wait := k.interval
 		if err != nil {
 			wait = pause.NextBackOff()

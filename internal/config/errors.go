@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"slices"
+	"strings"
 )
 
 // ErrUsage is matched by every error of Load and of the flags that Bind
@@ -63,7 +64,7 @@ func flatten(err error) []error {
 
 // suggest is the end of an "unknown" line: the closest known name, if any is close.
 func suggest(name string, known []string) string {
-	best, distance := "", len(name)/3+1
+	best, distance := "", len(strings.TrimPrefix(name, envPrefix))/3+1 // what all have says nothing
 	slices.Sort(known)
 	for _, k := range known {
 		if d := editDistance(name, k); d <= distance && (best == "" || d < distance) {

@@ -159,6 +159,14 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// The prefix that all variables share makes none a likely misspelling of another.
+func TestNoFarFetchedSuggestion(t *testing.T) {
+	err := run(t, &sample{}, nil, []string{"CURFEW_BOGUS=1"})
+	if err == nil || err.Error() != "CURFEW_BOGUS: unknown environment variable" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestSharedEnvironment(t *testing.T) {
 	env := []string{
 		"CURFEW_KEYS_DIR=/k", "CURFEW_UPSTREAM=http://x", "CURFEW_ADMIN_TOKEN_FILE=/t",

@@ -24,9 +24,6 @@ const (
 	readyTimeout = 30 * time.Second
 )
 
-// ErrUsage is wrapped by errors about the options.
-var ErrUsage = config.ErrUsage
-
 // Options say what to start.
 type Options struct {
 	Port  int // of the issuer; the edges take the ports after it. 0: free ports
@@ -37,9 +34,9 @@ type Options struct {
 func (o Options) check() error {
 	switch {
 	case o.Edges < 1 || o.Edges > maxEdges:
-		return fmt.Errorf("%w: %d edges, want 1 to %d", ErrUsage, o.Edges, maxEdges)
+		return &config.Invalid{Setting: "--edges", Reason: fmt.Sprintf("want 1 to %d", maxEdges)}
 	case o.Port < 0 || o.Port+o.Edges > 65535:
-		return fmt.Errorf("%w: port %d leaves no room for %d edges", ErrUsage, o.Port, o.Edges)
+		return &config.Invalid{Setting: "--port", Reason: fmt.Sprintf("%d leaves no room for %d edges", o.Port, o.Edges)}
 	}
 	return nil
 }
