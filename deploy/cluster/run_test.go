@@ -96,6 +96,9 @@ func find(t *testing.T, text, pattern string) string {
 func TestUpAndDown(t *testing.T) {
 	text, cancel, ended := up(t)
 	dir := find(t, text, `logs +(\S+)`)
+	find(t, text, `edge-1 .* process (\d+)\n`)
+	find(t, text, `export (CURFEW_ISSUER_URL=http://\S+ CURFEW_ADMIN_TOKEN=\S+)\n`)
+	find(t, text, `export (CURFEW_NATS_URL=nats://\S+ CURFEW_REDIS_URL=redis://:\S+@\S+)\n`)
 	for _, name := range []string{"issuer-1", "issuer-2", "edge-1", "edge-2", "edge-3"} {
 		resp, err := http.Get(find(t, text, name+` +(\S+)`) + "/readyz")
 		testenv.Must(t, err)

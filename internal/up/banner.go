@@ -44,12 +44,13 @@ Log in, call an edge, log out, and call it again:
   curl -i %s/v1/whoami -H "Authorization: Bearer $TOKEN"
   curl -i -X POST %s/v1/logout -H "Authorization: Bearer $TOKEN"
 
-For an edge or a guard of your own (docs/guard.md):
+For bin/curfew (docs/cli.md), and for an edge or a guard of your own (docs/guard.md):
 
+  export CURFEW_ISSUER_URL=%s CURFEW_ADMIN_TOKEN=%s
   export CURFEW_NATS_URL=%s CURFEW_REDIS_URL=%s
 
 Ctrl-C stops it.
 `, u.Username, u.Password, c.AdminToken, c.IssuerURL, u.Username, u.Password, edge, c.IssuerURL,
-		c.NATSURL, c.RedisURL)
+		c.IssuerURL, c.AdminToken, c.NATSURL, c.RedisURL)
 	return err
 }
