@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,6 +22,10 @@ type edge struct {
 	// accepted: it let the token of the session pass that was opened here.
 	accepted bool
 }
+
+// errLeft: the issuer lists the edge no more. One that falls silent is listed
+// as gone for minutes, so this one has said goodbye.
+var errLeft = errors.New("was stopped meanwhile, in an orderly way")
 
 // findEdges asks the issuer for the edges that report to it.
 func (x *exam) findEdges(ctx context.Context) (reports []apiclient.FleetEdge) {
@@ -112,7 +117,7 @@ func (x *exam) ask(ctx context.Context, e *edge) (apiclient.Status, error) {
 			return f.Status(), nil
 		}
 	}
-	return apiclient.Status{}, fmt.Errorf("%s reports no more", e.name)
+	return apiclient.Status{}, errLeft
 }
 
 func (x *exam) status(ctx context.Context, e *edge) {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -104,6 +105,9 @@ func (x *exam) follow(ctx context.Context, e *edge, r apiclient.Receipt, storeDo
 		switch {
 		case err == nil && s.AppliedSeq >= r.Seq && s.State == "fresh":
 			x.add("edge", e.label(), OK, fmt.Sprintf("fresh, has applied the log up to %d", s.AppliedSeq), "")
+			return
+		case errors.Is(err, errLeft):
+			x.add("edge", e.label(), Warning, err.Error(), "nothing, if it was meant to stop")
 			return
 		case time.Now().After(deadline) || ctx.Err() != nil:
 			x.lags(e, r, err)

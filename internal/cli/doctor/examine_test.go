@@ -63,3 +63,26 @@ func TestDoctorHasADevice(t *testing.T) {
 		t.Errorf("it asked for a session on %+v", asked.Device)
 	}
 }
+
+// TestAnEdgeThatIsStoppedMeanwhile, as in a rolling restart, is not broken.
+func TestAnEdgeThatIsStoppedMeanwhile(t *testing.T) {
+	listed := 0
+	found := examine(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch r.URL.Path {
+		case "/admin/v1/edges":
+			if listed++; listed > 1 {
+				fmt.Fprint(w, `{"edges":[],"epoch":"e","seq":1}`)
+				return
+			}
+			fmt.Fprint(w, `{"edges":[{"id":"e-1","instance":"i","state":"fresh","epoch":"e","store":"vouched"}],"epoch":"e","seq":1}`)
+		case "/admin/v1/sessions":
+			fmt.Fprint(w, `{"token_type":"Bearer","access_token":"a.b.c","session_id":"s"}`)
+		default:
+			fmt.Fprint(w, `{"revocation_id":"r","scope":"session","id":"s","status":"committed","seq":2}`)
+		}
+	})
+	if f := found["edge e-1"]; f.Result != Warning || !strings.Contains(f.Text, "stopped meanwhile") {
+		t.Errorf("%+v", f)
+	}
+}
