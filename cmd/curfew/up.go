@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 
@@ -34,7 +35,10 @@ func (c *cluster) with(ctx context.Context, f func(*up.Cluster) error) (err erro
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	redisstore.SetLog(log)
 	running, err := up.Start(ctx, up.Options{Port: c.port, Edges: c.edges, Log: log})
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // what it was waiting for is no news
+		return errors.New("stopped while starting; nothing is left behind")
+	case err != nil:
 		return err
 	}
 	defer func() {

@@ -28,6 +28,9 @@ func (r *RemoteKeys) Run(ctx context.Context) error {
 		rd.err = r.fetch(ctx)
 		r.remember(rd)
 		close(rd.done)
+		if ctx.Err() != nil {
+			return ctx.Err() // not the issuer's fault
+		}
 		pause := r.every
 		if rd.err == nil {
 			retry = retryMin

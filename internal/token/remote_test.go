@@ -325,3 +325,21 @@ func TestOverHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A fetch that is cut short by the end of its own program is nobody's fault.
+func TestEndingIsNoComplaint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeIssuer{t: t}
+		f.stalled.Store(true)
+		var log strings.Builder
+		r := NewRemoteKeys("http://issuer/jwks.json", &http.Client{Transport: f}, slog.New(slog.NewTextHandler(&log, nil)))
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.Run(ctx) }()
+		synctest.Wait()
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) || log.Len() > 0 {
+			t.Errorf("%v, and it says %q", err, log.String())
+		}
+	})
+}
