@@ -33,7 +33,7 @@ func TestUsage(t *testing.T) {
 		{"up now", 2, nil},
 		{"demo --nonsense", 2, []string{"--nonsense"}},
 		{"demo now", 2, nil},
-		{"upp", 2, nil},
+		{"upp", 2, []string{"no such command"}},
 		{"hash-password " + secret, 2, nil},
 		{"hash-token " + secret, 2, nil},
 	} {

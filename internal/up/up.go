@@ -34,7 +34,7 @@ type Options struct {
 func (o Options) check() error {
 	switch {
 	case o.Edges < 1 || o.Edges > maxEdges:
-		return &config.Invalid{Setting: "--edges", Reason: fmt.Sprintf("want 1 to %d", maxEdges)}
+		return &config.Invalid{Setting: "--edges", Reason: fmt.Sprintf("%d edges, want 1 to %d", o.Edges, maxEdges)}
 	case o.Port < 0 || o.Port+o.Edges > 65535:
 		return &config.Invalid{Setting: "--port", Reason: fmt.Sprintf("%d leaves no room for %d edges", o.Port, o.Edges)}
 	}
