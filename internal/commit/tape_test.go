@@ -88,6 +88,17 @@ func (l *tape) forget(seq uint64, fault func()) {
 	maps.DeleteFunc(l.held, func(at uint64, _ events.Revocation) bool { return at > seq })
 }
 
+// drop removes one revocation, and leaves the rest as it was.
+func (l *tape) drop(sid string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.RemoveIf(func(data []byte) bool {
+		r, err := events.DecodeRevocation(data)
+		return err == nil && r.Subject == sid
+	})
+	maps.DeleteFunc(l.held, func(_ uint64, r events.Revocation) bool { return r.Subject == sid })
+}
+
 func (l *tape) holds(sid string) bool { return l.count(sid) > 0 }
 
 // count is how many times the log holds the revocation.
