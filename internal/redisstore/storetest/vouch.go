@@ -23,6 +23,7 @@ func vouchTests() []test {
 		{"a vouch goes stale and is renewed", vouchStale},
 		{"a vouch from the future is not believed", vouchFromFuture},
 		{"a vouch is dated by its claim, not by its execution", vouchAsOf},
+		{"a vouch does not take over the date by another server's clock", otherVouchDate},
 		{"a store that may have lost its stamps goes on from what it is told", stampsAfterALoss},
 	}
 }
@@ -156,6 +157,20 @@ func vouchAsOf(t *testing.T, r *room) {
 	equal(t, "a late refill", r.ask(t, absent, hour/2).Vouched, false)
 	r.keep(t, asked.Add(hour))
 	equal(t, "from the future", r.ask(t, absent, hour/2).Vouched, true)
+}
+
+// A promoted replica has the vouch of the server before it, dated by a clock that
+// may have been ahead.
+func otherVouchDate(t *testing.T, r *room) {
+	now, err := r.store.Now(t.Context())
+	must(t, err)
+	refill, err := r.store.BeginRefill(t.Context())
+	must(t, err)
+	must(t, r.rdb.HSet(t.Context(), r.prefix+"vouch", "id", "0123456789abcdef-0123456789abcdef", "at", now.UnixMilli()).Err())
+	must(t, r.store.Vouch(t.Context(), refill, now.Add(-hour)))
+	absent := revocation(events.ScopeToken, "x", hour)
+	equal(t, "younger than its claim", r.ask(t, absent, hour/2).Vouched, false)
+	equal(t, "as old as its claim", r.ask(t, absent, 2*hour).Vouched, true)
 }
 
 // A server that was promoted has neither the stamps of the one before it nor,
