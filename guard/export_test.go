@@ -14,3 +14,6 @@ func (g *Guard) Holds(e fleet.Entry) bool { return g.holds(e) }
 
 // LiveConnections is how many are watched.
 func (g *Guard) LiveConnections() int { return len(g.watches.all()) }
+
+// Asked is how many questions the store has been put, or is being put.
+func (g *Guard) Asked() uint32 { return g.fallback.breaker.Counts().Requests }

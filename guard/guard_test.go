@@ -8,6 +8,7 @@ import (
 
 	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/fleet"
 	"github.com/curfew-auth/curfew/internal/testenv"
 	"github.com/curfew-auth/curfew/internal/token"
 )
@@ -212,6 +213,41 @@ func TestUnreadableEntryPutsEveryMissInDoubt(t *testing.T) {
 	m.commit(events.ScopeSession, "s-1") // the log is still followed
 	n.eventually(t, good, guard.ErrRevoked)
 	n.want(t, m.token("s-2", "", time.Hour), guard.ErrUnknown)
+}
+
+// The store is asked only about what this version knows, so its word is not enough
+// then, in whatever mode.
+func TestUnreadableEntryIsNotLeftToTheStore(t *testing.T) {
+	m := newMesh(t)
+	m.keep()
+	n := m.node(nil)
+	testenv.Eventually(t, ceiling, n.Ready)
+	m.login("s-1")
+	good := m.token("s-1", "", time.Hour)
+	n.eventuallyIn(t, guard.Strict, good, nil)
+	_, err := m.log.Append(t.Context(), events.Record{
+		Kind: events.KindRevocation, Scope: "galaxy", Data: []byte(`{"id":"r","scope":"galaxy"}`), TTL: time.Hour,
+	})
+	testenv.Must(t, err)
+	m.commit(events.ScopeSession, "s-2")
+	testenv.Eventually(t, ceiling, func() error {
+		if !n.Holds(fleet.Entry{Scope: events.ScopeSession, Issuer: issuer, Subject: "s-2"}) {
+			return errors.New("it has not read as far as that")
+		}
+		return nil
+	})
+	for _, mode := range []guard.Mode{guard.Local, guard.Strict} {
+		testenv.Eventually(t, ceiling, func() error { // the store may not be vouched for, for a moment
+			err := n.in(t, mode, good)
+			if !errors.Is(err, guard.ErrUnknown) {
+				t.Fatalf("%s: %v", mode, err)
+			}
+			if !strings.Contains(err.Error(), "this version cannot read") {
+				return err
+			}
+			return nil
+		})
+	}
 }
 
 func TestConfigurationIsChecked(t *testing.T) {

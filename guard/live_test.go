@@ -11,6 +11,7 @@ import (
 
 	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/fleet"
 	"github.com/curfew-auth/curfew/internal/testenv"
 )
 
@@ -256,6 +257,49 @@ func TestNoConnectionSlipsThrough(t *testing.T) {
 		}
 		<-done
 	}
+}
+
+// The same, step by step: the store is still being asked when the revocation comes,
+// and does not know it yet.
+func TestRevokedWhileTheStoreIsAsked(t *testing.T) {
+	m := newMesh(t)
+	m.vouch()
+	n := m.node(func(c *guard.Config) { // it checks again every minute
+		c.Staleness = 4 * time.Minute
+		c.SetLookupTimeout(ceiling)
+	})
+	m.login("s-1")
+	raw := m.token("s-1", "", time.Hour)
+	n.eventuallyIn(t, guard.Strict, raw, nil)
+	testenv.Must(t, m.toRedis.Stall())
+	before := n.Asked()
+	var c connection
+	var err error
+	checked := make(chan struct{})
+	go func() {
+		defer close(checked)
+		c.Context, c.release, err = n.CheckLive(t.Context(), raw, guard.Strict)
+	}()
+	testenv.Eventually(t, ceiling, func() error {
+		if n.Asked() == before {
+			return errors.New("the store has not been asked yet")
+		}
+		return nil
+	})
+	m.publish("s-1")
+	testenv.Eventually(t, ceiling, func() error {
+		if !n.Holds(fleet.Entry{Scope: events.ScopeSession, Issuer: issuer, Subject: "s-1"}) {
+			return errors.New("not read yet")
+		}
+		return nil
+	})
+	testenv.Must(t, m.toRedis.Heal())
+	if <-checked; errors.Is(err, guard.ErrRevoked) {
+		return // somebody else had asked the store
+	}
+	testenv.Must(t, err)
+	defer c.release()
+	c.endsWith(t, guard.ErrRevoked)
 }
 
 // A wider revocation ends what it covers, and nothing else.
