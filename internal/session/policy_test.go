@@ -29,6 +29,27 @@ func TestBoundToItsDevice(t *testing.T) {
 	must(t, err)
 }
 
+// A login that could open no session is refused before its password is looked at:
+// it is no guess, costs no hashing, and learns nothing of the account.
+func TestDeviceIsCheckedBeforeThePassword(t *testing.T) {
+	b := newBench(t)
+	checks := &counting{Authenticator: b.parts.Users}
+	b.parts.Users = checks
+	rules := config()
+	rules.BindDevice = true
+	s := session.NewService(b.parts, rules)
+	for name, c := range map[string]session.Credentials{
+		"no device id": {Username: "alice", Password: "wrong"},
+		"unknown kind": {Username: "alice", Password: "wrong", Device: session.Device{ID: "d", Kind: "toaster"}},
+	} {
+		_, err := s.Login(t.Context(), c)
+		wantError(t, name, err, session.ErrBadDevice)
+	}
+	if n := checks.checked.Load(); n != 0 {
+		t.Errorf("%d passwords were checked", n)
+	}
+}
+
 func TestSlidingOrFixedEnd(t *testing.T) {
 	b := newBench(t)
 	rules := config()
