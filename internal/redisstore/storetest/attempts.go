@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/curfew-auth/curfew/internal/redisstore"
 	"github.com/curfew-auth/curfew/internal/session"
@@ -23,6 +24,7 @@ func attemptTests() []test {
 		{"a lock ends by itself", lockEnds},
 		{"accounts do not cross, threshold 0 never locks", accountsApart},
 		{"a network is throttled over all accounts", networkThrottled},
+		{"what counts an attempt begins at the first and ends, however many follow", windowsEnd},
 		{"an unlock lifts all", unlockLifts},
 		{"all that attempts leave expires", attemptsExpire},
 	}
@@ -155,6 +157,31 @@ func networkThrottled(t *testing.T, r *room) {
 	g.try(t, attempt("f", ""), session.Failed) // of unknown address
 	g.limits.IPLimit = 0
 	g.try(t, attempt("e", "n"), session.Failed)
+}
+
+// windowsEnd: who goes on trying neither moves the network's window on, nor keeps
+// an attempt in flight whose issuer has died.
+func windowsEnd(t *testing.T, r *room) {
+	g := newGate(r)
+	g.limits.LockThreshold = 2
+	lost := attempt("a", "n")
+	must(t, g.Begin(t.Context(), lost, g.limits))
+	for _, key := range r.keys(t, "trying:*") {
+		began := float64(time.Now().Add(-2 * time.Minute).UnixMilli())
+		must(t, r.rdb.ZAdd(t.Context(), key, redis.Z{Score: began, Member: lost.ID}).Err())
+	}
+	must(t, r.rdb.PExpire(t.Context(), r.prefix+"net:n", 30*time.Second).Err())
+	for range 2 { // both are in flight
+		must(t, g.Begin(t.Context(), attempt("a", "n"), g.limits))
+	}
+	wantError(t, "a third", g.Begin(t.Context(), attempt("a", "n"), g.limits), session.ErrInFlight)
+	if d := r.rdb.PTTL(t.Context(), r.prefix+"net:n").Val(); d <= 0 || d > 30*time.Second {
+		t.Errorf("the network's window ends in %v", d)
+	}
+	must(t, r.rdb.Del(t.Context(), r.prefix+"net:n").Err()) // as its expiry does
+	_, err := g.Settle(t.Context(), lost, g.limits, session.Succeeded)
+	must(t, err)
+	equal(t, "counts of the network that nothing would end", len(r.keys(t, "net:n")), 0)
 }
 
 func unlockLifts(t *testing.T, r *room) {

@@ -144,6 +144,9 @@ func bothLimits(t *testing.T, r *room) {
 	r.nextMilli(t)
 	shell := r.open(t, "cli", both)
 	r.wantLive(t, web, shell)
+	r.nextMilli(t)
+	again := r.open(t, "cli", both) // not the oldest, but of this kind
+	r.wantLive(t, web, again)
 }
 
 func loweredLimit(t *testing.T, r *room) {

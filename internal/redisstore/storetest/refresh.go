@@ -17,6 +17,8 @@ func refreshTests() []test {
 		{"an old secret changes nothing and is reported", reuseReported},
 		{"the predecessor gets the same successor in its grace", graceSameSuccessor},
 		{"the predecessor is reuse after its grace", graceEnds},
+		{"a clock that was set back does not lengthen the grace", graceUnderAClock},
+		{"a session that is over is not refreshed while its key is there", overThoughItsKeyIsThere},
 		{"parallel rotations make one lineage", oneLineage},
 		{"a refresh racing the end never revives", neverRevives},
 		{"a revocation ends a session that came back", revivedIsEnded},
@@ -88,6 +90,23 @@ func graceEnds(t *testing.T, r *room) {
 		return err != nil
 	})
 	wantError(t, "the predecessor after its grace", err, session.ErrRefreshReused)
+}
+
+func graceUnderAClock(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	_, err := r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
+	must(t, err)
+	must(t, r.rdb.HSet(t.Context(), r.prefix+"s:"+s.ID, "rotated", time.Now().Add(2*hour).UnixMilli()).Err())
+	_, err = r.store.Rotate(t.Context(), rotation(s.ID, 2, 9))
+	wantError(t, "the predecessor, two hours before it was rotated", err, session.ErrRefreshReused)
+}
+
+// As after a failover to a server whose clock is ahead, or at the very end.
+func overThoughItsKeyIsThere(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	must(t, r.rdb.HSet(t.Context(), r.prefix+"s:"+s.ID, "expires", time.Now().Add(-time.Minute).UnixMilli()).Err())
+	_, err := r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
+	wantError(t, "rotate", err, session.ErrEnded)
 }
 
 func oneLineage(t *testing.T, r *room) {

@@ -21,6 +21,7 @@ func sessionTests() []test {
 		{"a list drops what has expired", listDropsExpired},
 		{"logins drop what has expired", loginsDropExpired},
 		{"a list is bounded", listIsBounded},
+		{"a list outlives the longest session, whatever comes after it", listOutlives},
 		{"an idle session ends", idleSessionEnds},
 		{"the absolute end caps renewal", absoluteEndCaps},
 		{"a revoked session ends at once", revokedSessionEnds},
@@ -158,6 +159,18 @@ func listIsBounded(t *testing.T, r *room) {
 	got, err := r.store.List(t.Context(), issuer, "acme", "u1")
 	must(t, err)
 	equal(t, "listed", len(got), 1000)
+}
+
+// listOutlives: the settings may have been lowered in between.
+func listOutlives(t *testing.T, r *room) {
+	for _, lifetime := range []time.Duration{2 * hour, hour, 3 * hour} {
+		r.login(t, "acme", "u1", hour, lifetime)
+		for _, key := range r.keys(t, "u:*") {
+			if d, least := r.rdb.PTTL(t.Context(), key).Val(), max(lifetime, 2*hour)-time.Minute; d < least {
+				t.Errorf("after a session of %v the list lives for %v, want %v", lifetime, d, least)
+			}
+		}
+	}
 }
 
 func idleSessionEnds(t *testing.T, r *room) {
