@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/curfew-auth/curfew/internal/session"
@@ -217,4 +218,47 @@ type hangup struct {
 func (h hangup) Authenticate(ctx context.Context, c session.Credentials) (session.User, error) {
 	defer h.cancel()
 	return h.Authenticator.Authenticate(context.WithoutCancel(ctx), c)
+}
+
+// overloaded cannot look at any password.
+type overloaded struct{}
+
+func (overloaded) Authenticate(context.Context, session.Credentials) (session.User, error) {
+	return session.User{}, session.ErrBusy
+}
+
+// A password that nobody looked at was no guess.
+func TestWhatWasNotCheckedDoesNotLock(t *testing.T) {
+	b, issuers, _ := locking(t, fiveFailures())
+	issuers[0].Users = overloaded{}
+	for range 6 {
+		wantError(t, "overloaded", try(t, issuers[0], "alice", password, ""), session.ErrBusy)
+	}
+	issuers[0].Users = b.Users
+	must(t, try(t, issuers[0], "alice", password, ""))
+}
+
+// busy has all places of every account taken.
+type busy struct{ session.Attempts }
+
+func (busy) Begin(context.Context, session.Attempt, session.LoginLimits) error {
+	return session.ErrInFlight
+}
+
+// Attempts that are never settled hold their places for up to a minute: no login
+// waits for that.
+func TestLoginDoesNotWaitForAttemptsThatStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rules := config()
+		rules.Login = fiveFailures()
+		s := session.NewService(session.Parts{Users: nobody{}, Trail: &trail{}, Attempts: busy{}}, rules)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		_, err := s.Login(ctx, session.Credentials{Username: "alice", Password: password})
+		wantError(t, "login", err, session.ErrThrottled)
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("refused after %v", took)
+		}
+	})
 }

@@ -87,3 +87,20 @@ func TestEvictionsAreCounted(t *testing.T) {
 		t.Errorf("%s, want 2", got)
 	}
 }
+
+func TestRefusedLoginsAreCounted(t *testing.T) {
+	b := newBench(t)
+	rules := config()
+	rules.Login = fiveFailures()
+	s, counted := b.metered(rules)
+	for range 5 {
+		wantError(t, "wrong", try(t, s, "alice", "wrong", ""), session.ErrInvalidCredentials)
+	}
+	wantError(t, "locked", try(t, s, "alice", password, ""), session.ErrLocked)
+	if got := counted(t, "curfew_login_failures_total"); !maps.Equal(got, map[string]float64{"credentials": 5, "locked": 1}) {
+		t.Errorf("refused: %v", got)
+	}
+	if got := fmt.Sprint(counted(t, "curfew_login_lockouts_total")); got != "map[:1]" {
+		t.Errorf("%s, want one lock", got)
+	}
+}
