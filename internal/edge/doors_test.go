@@ -29,6 +29,7 @@ var people = map[string]struct {
 	"bare":    {id: guard.Identity{UserID: "u-2"}},
 	"comma":   {id: guard.Identity{UserID: "u-3", Roles: []string{"user,admin"}}},
 	"newline": {id: guard.Identity{UserID: "u-4\r\nX-Curfew-Roles: admin"}},
+	"hollow":  {id: guard.Identity{UserID: "u-6", Roles: []string{"a", ""}}},
 	"blank":   {id: guard.Identity{UserID: "u-5 "}},
 	"revoked": {err: guard.ErrRevoked},
 	"expired": {err: guard.ErrExpired},
@@ -110,6 +111,7 @@ func TestDoorsAnswerInEachDialect(t *testing.T) {
 		"":        {401, 401, "token_missing", `Bearer realm="curfew"`},
 		"comma":   {403, 403, "forbidden", `Bearer error="insufficient_scope", `},
 		"newline": {403, 403, "forbidden", `Bearer error="insufficient_scope", `},
+		"hollow":  {403, 403, "forbidden", `Bearer error="insufficient_scope", `},
 		"blank":   {403, 403, "forbidden", `Bearer error="insufficient_scope", `},
 		"unknown": {503, 403, "freshness_unknown", ""},
 	} {

@@ -206,6 +206,36 @@ func TestWhatTheIssuerHears(t *testing.T) {
 	}
 }
 
+// TestWhoseRequestsAreRenewed: only what a browser sends with its cookies, and
+// for no page of another site.
+func TestWhoseRequestsAreRenewed(t *testing.T) {
+	var asked atomic.Int32
+	e := &Edge{origins: front.ParseOrigins("https://app.example"), renewer: renewerAt(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, `{"code":"session_ended"}`)
+	})}
+	for _, c := range []struct {
+		name, value string
+		want        int32
+	}{
+		{"User-Agent", "an old browser", 1},
+		{"Sec-Fetch-Site", "none", 1},
+		{"Sec-Fetch-Site", "same-origin", 1},
+		{"Sec-Fetch-Site", "same-site", 1},
+		{"Sec-Fetch-Site", "cross-site", 0},
+		{"Origin", "https://app.example", 1},
+		{"Origin", "https://evil.example", 0},
+		{"Authorization", "Bearer its-own", 0},
+	} {
+		asked.Store(0)
+		ask(t, e, guard.Identity{}, front.TokenExpired(), http.Header{"Cookie": {front.RefreshCookie + "=r"}, c.name: {c.value}})
+		if got := asked.Load(); got != c.want {
+			t.Errorf("%s %s: the issuer was asked %d times, want %d", c.name, c.value, got, c.want)
+		}
+	}
+}
+
 // TestRenewalThatFails: a token that is good passes, one that is not is not
 // taken for a session that is over.
 func TestRenewalThatFails(t *testing.T) {
