@@ -1,9 +1,13 @@
 package front
 
 import (
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 )
 
 func TestClientIP(t *testing.T) {
@@ -20,6 +24,7 @@ func TestClientIP(t *testing.T) {
 		{"IPv6", "fd00::1", "2001:db8::7", "2001:db8::7"},
 		{"mapped", "10.1.1.1", "::ffff:203.0.113.9", "203.0.113.9"},
 		{"a mapped hop is trusted alike", "10.1.1.1", "203.0.113.9, ::ffff:10.2.2.2", "203.0.113.9"},
+		{"a zone", "10.1.1.1", "fe80::7%eth0", "fe80::7"},
 		{"with ports", "10.1.1.1", "203.0.113.9:4711, [fd00::2]:99", "203.0.113.9"},
 		{"rubbish", "10.1.1.1", "203.0.113.9, unknown", "10.1.1.1"},
 		{"an empty hop", "10.1.1.1", "203.0.113.9,", "10.1.1.1"},
@@ -38,5 +43,24 @@ func TestClientIP(t *testing.T) {
 		if _, err := ParseProxies(bad); err == nil {
 			t.Errorf("%s was taken", bad)
 		}
+	}
+}
+
+// A listener for IPv4 and IPv6 tells of IPv4 peers by their mapped addresses.
+func TestMappedPeerIsTheProxyItIs(t *testing.T) {
+	proxies, err := ParseProxies("10.0.0.0/8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !proxies.Trust("[::ffff:10.1.1.1]:4711") || proxies.Trust("[::ffff:11.1.1.1]:4711") {
+		t.Error("trusts another than the mapped proxy")
+	}
+	app, request := fiber.New(), &fasthttp.RequestCtx{}
+	request.Init(&fasthttp.Request{}, &net.TCPAddr{IP: net.ParseIP("10.1.1.1").To16(), Port: 4711}, nil)
+	c := app.AcquireCtx(request)
+	defer app.ReleaseCtx(c)
+	c.Request().Header.Set(fiber.HeaderXForwardedFor, "203.0.113.9")
+	if got := proxies.ClientIP(c); got != "203.0.113.9" {
+		t.Errorf("got %s, want what the proxy says", got)
 	}
 }
