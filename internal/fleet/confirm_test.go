@@ -225,8 +225,9 @@ func TestDroppedForRoomIsNotSafe(t *testing.T) {
 		return nil
 	})
 	s.Crowd()
-	if c := <-got; c.Everywhere || c.Expected != 1 || c.Confirmed != 0 {
-		t.Errorf("%+v, want one that has not confirmed", c)
+	// Whether the crowd came before the round was sure of its edges is all the same.
+	if c := <-got; c.Everywhere || c.Confirmed != 0 || !slices.Contains(c.Missing, "edge-1") {
+		t.Errorf("everywhere %t, %d confirmed, %d missing, want edge-1 among them", c.Everywhere, c.Confirmed, len(c.Missing))
 	}
 }
 
