@@ -55,6 +55,7 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 	k.follower = events.NewFollower(c.log, func([]events.Message) error { return nil }, logger.With("follower", "barrier"))
 	k.projector = events.NewFollower(c.log, k.project, logger.With("follower", "projector"))
 	k.barrier = events.NewBarrier(c.log, k.follower, events.RoleIssuer, id, staleness/50)
+	k.barrier.Staleness = staleness
 	k.barrier.Stamp = func() int64 { return c.known() + staleness.Milliseconds() }
 	k.peers = &events.Sync{
 		Exchange: exchange, Follower: k.follower, Barrier: k.barrier,

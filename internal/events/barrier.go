@@ -35,6 +35,8 @@ type Barrier struct {
 	// Stamp returns that of the next beat. It may be nil, and must not be
 	// changed once beats are committed.
 	Stamp func() int64
+	// Staleness is the bound B that its owner goes by.
+	Staleness time.Duration
 
 	log      Log
 	follower *Follower
@@ -157,6 +159,7 @@ func (b *Barrier) Probe(ctx context.Context) (Answer, Position, error) {
 	before := b.follower.Position()
 	beat := b.beat
 	beat.Nonce = rand.Text()
+	beat.At, beat.StalenessMS = time.Now().UnixMilli(), b.Staleness.Milliseconds()
 	if !b.admits(before) {
 		beat.By = "" // it promises no answers: edges that stand in go on
 	}
@@ -188,7 +191,7 @@ func (b *Barrier) Probe(ctx context.Context) (Answer, Position, error) {
 		b.follower.Replay()
 		return Answer{}, Position{}, fmt.Errorf("%w: the beat at %d is another", ErrDiverged, seq)
 	}
-	answer := Answer{Epoch: pos.Epoch, Seq: seq, Nonce: beat.Nonce, By: b.beat.By}
+	answer := Answer{Epoch: pos.Epoch, Seq: seq, Nonce: beat.Nonce, By: b.beat.By, StalenessMS: beat.StalenessMS}
 	answer.State, answer.Count, err = b.audit(ctx, pos)
 	if err != nil {
 		return Answer{}, Position{}, err

@@ -25,6 +25,10 @@ type Beat struct {
 	// Stamp, if not 0, is above every stamp that the store hands out until
 	// the next beat of an issuer is due, by all that this one knows.
 	Stamp int64 `json:"stamp,omitempty"`
+	// At is the wall clock of whoever commits it, in Unix milliseconds.
+	At int64 `json:"at,omitempty"`
+	// StalenessMS is the bound B that it goes by, in milliseconds.
+	StalenessMS int64 `json:"staleness_ms,omitempty"`
 }
 
 // An Answer tells how far to read: up to the beat with the nonce, which is at
@@ -40,6 +44,9 @@ type Answer struct {
 	By    Role   `json:"by"`
 	State State  `json:"state"`
 	Count uint64 `json:"count"`
+	// StalenessMS is the answerer's bound B, in milliseconds. The asker goes
+	// by the smaller of that and its own.
+	StalenessMS int64 `json:"staleness_ms,omitempty"`
 }
 
 // CatchUpTo is CatchUp with an answer. The sequence alone proves nothing: after a
