@@ -43,6 +43,8 @@ type Follower struct {
 	following chan struct{} // closed when the latest follow has ended; nil before the first
 	census    census
 	beats     beats
+
+	interruptions uint64 // follows that ended otherwise than by our own doing
 }
 
 // NewFollower makes a follower that hands every message, in order, to apply.
@@ -74,9 +76,13 @@ func (f *Follower) Run(ctx context.Context) {
 // ended decides how to go on after a follow has ended. It warns once until
 // there is progress again, and returns the level for the next time.
 func (f *Follower) ended(ctx context.Context, err error, level slog.Level) slog.Level {
-	switch {
-	case errors.Is(err, errInterrupted):
+	if errors.Is(err, errInterrupted) {
 		return level
+	}
+	f.mu.Lock()
+	f.interruptions++
+	f.mu.Unlock()
+	switch {
 	case errors.Is(err, ErrDiverged), errors.Is(err, ErrNoLog) && f.Position().Epoch != "":
 		f.slog.Log(ctx, level, "log diverged, replaying from its start", "error", err)
 		f.startOver()
@@ -271,22 +277,59 @@ func (f *Follower) Replay() {
 	f.Verify()
 }
 
-// Count returns how many revocations the follower has read among those that
-// the log held up to s.LastSeq when it described itself as s, leaving out those
-// about to expire. All who have read the whole log count the same. More than
-// the log itself holds means that it has lost some, by a purge, a deletion or a
-// leap of its clock; fewer than another reader means that they were lost before
-// this follower came to read them. Count waits until the follower has read as
-// far as s.
-func (f *Follower) Count(ctx context.Context, s State) (uint64, error) {
+// Interruptions is how often following has ended by itself: the connection was
+// lost, the log could not be read, or has diverged.
+func (f *Follower) Interruptions() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.interruptions
+}
+
+// Count returns what the follower has read of the revocations that the log held
+// up to s.LastSeq when it described itself as s, leaving out those about to
+// expire, and in which lineage. All who have read the whole log count the same.
+// More than the log itself holds means that it has lost some, by a purge or a
+// deletion; others than another reader counted means that something was lost
+// before one of the two came to read it. Count waits until the follower has read
+// as far as s.
+func (f *Follower) Count(ctx context.Context, s State) (t Tally, lineage uint64, err error) {
 	if _, err := f.Wait(ctx, s.Epoch, s.LastSeq); err != nil {
-		return 0, err
+		return Tally{}, 0, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n, ok := f.census.upTo(s)
+	t, ok := f.census.upTo(s)
 	if !ok {
-		return 0, ErrUnavailable
+		return Tally{}, 0, ErrUnavailable
 	}
-	return n, nil
+	return t, f.pos.Lineage, nil
+}
+
+// HasRead waits until the follower has read the very revocation r at seq. An
+// acknowledgement alone does not show that it is there: the log may have lost what
+// it had acknowledged before anybody read it. Another message in its place makes
+// the follower verify, which brings another reading of the log or none; the error
+// comes when ctx ends.
+func (f *Follower) HasRead(ctx context.Context, seq uint64, r Revocation) error {
+	data, err := r.Encode()
+	if err != nil {
+		return err
+	}
+	for hash, doubted := hashOf(seq, data), false; ; {
+		f.mu.Lock()
+		pos, moved, there := f.pos, f.moved, f.census.has(seq, hash)
+		f.mu.Unlock()
+		if there {
+			return nil
+		}
+		if pos.Seq >= seq && !doubted {
+			doubted = true
+			f.Verify()
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return fmt.Errorf("events: what was appended at %d has not been read there: %w", seq, ctx.Err())
+		}
+	}
 }
