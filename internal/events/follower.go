@@ -44,7 +44,8 @@ type Follower struct {
 	census    census
 	beats     beats
 
-	interruptions uint64 // follows that ended otherwise than by our own doing
+	interruptions uint64    // follows that ended otherwise than by our own doing
+	began         time.Time // when the latest follow did; zero once it has so ended
 }
 
 // NewFollower makes a follower that hands every message, in order, to apply.
@@ -81,6 +82,7 @@ func (f *Follower) ended(ctx context.Context, err error, level slog.Level) slog.
 	}
 	f.mu.Lock()
 	f.interruptions++
+	f.began = time.Time{}
 	f.mu.Unlock()
 	switch {
 	case errors.Is(err, ErrDiverged), errors.Is(err, ErrNoLog) && f.Position().Epoch != "":
@@ -109,7 +111,7 @@ func (f *Follower) follow(parent context.Context) error {
 	following := make(chan struct{})
 	defer close(following)
 	f.mu.Lock()
-	f.interrupt, f.following = cancel, following
+	f.interrupt, f.following, f.began = cancel, following, time.Now()
 	after, lineage, caughtUp := f.last, f.pos.Lineage, f.caughtUp
 	f.mu.Unlock()
 
@@ -283,6 +285,16 @@ func (f *Follower) Interruptions() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.interruptions
+}
+
+// Steady is for how long the log has been followed without an interruption.
+func (f *Follower) Steady() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.began.IsZero() {
+		return 0
+	}
+	return time.Since(f.began)
 }
 
 // Count returns what the follower has read of the revocations that the log held

@@ -58,9 +58,12 @@ func (s *Sync) Run(ctx context.Context) {
 		}
 		failures++
 		s.Log.Debug("freshness not confirmed", "error", err, "failures", failures)
-		s.alone.note(err, s.Follower.Interruptions(), s.Elapsed())
+		s.alone.note(err, s.Elapsed())
 		s.pause(ctx, s.jitter(s.Interval/4))
-		if failures > 1 && s.alone.is(s.Elapsed(), s.Interval) {
+		switch {
+		case !s.isAlone():
+			s.stepDown("issuers may be there")
+		case failures > 1:
 			s.standIn(ctx)
 		}
 	}
@@ -182,7 +185,7 @@ func (s *Sync) standIn(ctx context.Context) {
 	}
 	s.pause(ctx, random.N(s.Interval/4+1))
 	_, err := s.ask(ctx, Question{Nonce: rand.Text(), Everyone: true})
-	if s.alone.note(err, s.Follower.Interruptions(), s.Elapsed()); err == nil || ctx.Err() != nil || !s.alone.is(s.Elapsed(), s.Interval) {
+	if s.alone.note(err, s.Elapsed()); err == nil || ctx.Err() != nil || !s.isAlone() {
 		return
 	}
 	leave, err := s.Exchange.Serve(ctx, s.Barrier.Answer)
@@ -194,6 +197,10 @@ func (s *Sync) standIn(ctx context.Context) {
 	s.leave = leave
 	s.mu.Unlock()
 	s.Log.Info("no issuer answers: standing in")
+}
+
+func (s *Sync) isAlone() bool {
+	return s.alone.is(s.Elapsed(), s.Follower.Steady(), s.Interval)
 }
 
 func (s *Sync) standing() bool {
