@@ -99,6 +99,15 @@ func (l *Log) LoseAcks(n int) { l.update(func() { l.lose = n }) }
 // server's may leap, or the lead go to a server whose clock is another.
 func (l *Log) SetClock(off time.Duration) { l.update(func() { l.clock = off }) }
 
+// Has reports whether the log holds a message at seq.
+func (l *Log) Has(seq uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.expire()
+	_, found := slices.BinarySearchFunc(l.messages, seq, bySeq)
+	return found
+}
+
 // now is the log's own clock.
 func (l *Log) now() time.Time { return time.Now().Add(l.clock) }
 
