@@ -43,6 +43,7 @@ type Follower struct {
 	following chan struct{} // closed when the latest follow has ended; nil before the first
 	census    census
 	beats     beats
+	awaited   awaited
 
 	interruptions uint64    // follows that ended otherwise than by our own doing
 	began         time.Time // when the latest follow did; zero once it has so ended
@@ -159,11 +160,15 @@ func (f *Follower) flush(lineage uint64, batch []Message) error {
 	for _, m := range batch {
 		f.census.add(m)
 		f.beats.add(m)
+		f.awaited.read(m)
 	}
 	f.last = Cursor{Epoch: last.Epoch, Seq: last.Seq, Time: last.Time}
 	f.atEnd = last.Pending == 0
 	f.caughtUp = f.caughtUp || f.atEnd
 	f.move(Position{Epoch: last.Epoch, Lineage: f.pos.Lineage, Seq: last.Seq})
+	if f.awaited.passed(last.Seq) {
+		return errInterrupted // something else is there: verify
+	}
 	return nil
 }
 
@@ -315,33 +320,4 @@ func (f *Follower) Count(ctx context.Context, s State) (t Tally, lineage uint64,
 		return Tally{}, 0, ErrUnavailable
 	}
 	return t, f.pos.Lineage, nil
-}
-
-// HasRead waits until the follower has read the very revocation r at seq. An
-// acknowledgement alone does not show that it is there: the log may have lost what
-// it had acknowledged before anybody read it. Another message in its place makes
-// the follower verify, which brings another reading of the log or none; the error
-// comes when ctx ends.
-func (f *Follower) HasRead(ctx context.Context, seq uint64, r Revocation) error {
-	data, err := r.Encode()
-	if err != nil {
-		return err
-	}
-	for hash, doubted := hashOf(seq, data), false; ; {
-		f.mu.Lock()
-		pos, moved, there := f.pos, f.moved, f.census.has(seq, hash)
-		f.mu.Unlock()
-		if there {
-			return nil
-		}
-		if pos.Seq >= seq && !doubted {
-			doubted = true
-			f.Verify()
-		}
-		select {
-		case <-moved:
-		case <-ctx.Done():
-			return fmt.Errorf("events: what was appended at %d has not been read there: %w", seq, ctx.Err())
-		}
-	}
 }
