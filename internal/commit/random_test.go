@@ -15,7 +15,7 @@ import (
 // CI runs the same few storms every time. Whoever changes something here runs
 // others too: one in some thousands may show what these do not.
 //
-//	go test -run TestPromiseUnderRandomFaults -seed 5000 -seeds 2000 ./internal/commit
+//	go test ./internal/commit -run TestPromiseUnderRandomFaults -seed 5000 -seeds 2000
 //
 // Seeds that are odd may run into an assumption, "Stamps after a failover" of
 // docs/consistency.md, as 502215 mostly does: all issuers die and the log is lost
