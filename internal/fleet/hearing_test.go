@@ -17,14 +17,13 @@ func TestNotCompleteAfterAReconnect(t *testing.T) {
 	nc, err := events.Connect(server.URL(), "", "test", slog.New(slog.DiscardHandler))
 	testenv.Must(t, err)
 	t.Cleanup(nc.Close)
-	r := newTestRegistry(new(events.Position))
-	r.conn = nc
+	r := NewRegistry(nc, "local", func() time.Duration { return staleness }, func() events.Position { return events.Position{} }, slog.New(slog.DiscardHandler))
 	complete := func() bool { return r.complete(time.Now()) }
 	if complete() {
 		t.Error("complete before anybody was asked")
 	}
 	askedLongAgo := func() {
-		r.ask()
+		r.ask(t.Context())
 		r.HeardSince(time.Minute)
 	}
 	askedLongAgo()

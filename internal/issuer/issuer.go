@@ -164,7 +164,8 @@ func (i *Issuer) assemble() {
 	i.store = redisstore.New(i.rdb, cfg.Region)
 	i.revoker = commit.NewCommitter(i.store, i.stream, cfg.IssuerURL, cfg.AccessTTL, i.log)
 	i.keeper = commit.NewKeeper(i.revoker, events.NewNATSExchange(i.nc, cfg.Region), uuid.NewString(), cfg.Staleness, i.log)
-	i.fleet = fleet.NewRegistry(i.nc, cfg.Region, cfg.Staleness, i.keeper.Position, i.log)
+	staleness := func() time.Duration { return cfg.Staleness }
+	i.fleet = fleet.NewRegistry(i.nc, cfg.Region, staleness, i.keeper.Position, i.log)
 	i.sessions = session.NewService(session.Parts{
 		Store: i.store, Revoker: i.revoker, Minter: i.keys, Users: i.logins, Trail: i.trail,
 		Attempts: redisstore.NewAttempts(i.rdb, cfg.Region), Metrics: i.meter,
