@@ -42,7 +42,7 @@ type statusResponse struct {
 	FreshAgeMS int64 `json:"fresh_age_ms"`
 	// StalenessMS is the bound B that it goes by.
 	StalenessMS int64 `json:"staleness_ms"`
-	// Doubt: it cannot read all of the log, and asks the store instead.
+	// Doubt: it cannot read all of the log, and lets nobody through.
 	Doubt      bool   `json:"doubt"`
 	Entries    int    `json:"entries"`
 	Overflowed uint64 `json:"overflowed"`
