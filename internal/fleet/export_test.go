@@ -40,8 +40,3 @@ func SealFor(l *Life, issuer, data string) string { return seal(shared(l.key, is
 
 // Farewell is the goodbye of a life.
 func Farewell(l *Life) string { return l.farewell() }
-
-// Understood tells whether an answer to a question of so many entries counts.
-func Understood(entries int, missing ...int) bool {
-	return question{Entries: make([]Entry, entries)}.understood(missing)
-}

@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,9 +72,37 @@ func TestNobodyLeavesForAnother(t *testing.T) {
 	awaitEdges(t, s.Registry, 1)
 }
 
-// An answer must be one to the question.
-func TestAnswerToNoQuestion(t *testing.T) {
-	if fleet.Understood(2, 0, 1) != true || fleet.Understood(2, 2) || fleet.Understood(2, -1) || !fleet.Understood(2) {
-		t.Error("of two entries, only 0 and 1 can be missing")
-	}
+// An answer must be one to the question, also by the edge itself: one that
+// lacks an entry nobody asked about lacks none that somebody waits for.
+func TestAnswerToAnotherQuestion(t *testing.T) {
+	s := newSite(t, 0)
+	nc := connect(t, s.server.URL())
+	e := edgeOn(nc, "edge-1")
+	_, err := e.Announce()
+	testenv.Must(t, err)
+	awaitEdges(t, s.Registry, 1)
+	answered := make(chan struct{}, 100)
+	var missing atomic.Value
+	missing.Store([]string{"[1]", "[-1]", "[7]"})
+	_, err = nc.Subscribe("curfew.local.report", func(msg *nats.Msg) {
+		var q struct{ Nonce, From string }
+		if json.Unmarshal(msg.Data, &q) != nil || q.Nonce == "" {
+			return
+		}
+		for _, list := range missing.Load().([]string) {
+			reply := nats.NewMsg(msg.Reply)
+			text := fmt.Sprintf(`{"nonce":%q,"id":"edge-1","instance":%q,"missing":%s}`, q.Nonce, e.Life.Instance(), list)
+			reply.Data = []byte(text)
+			reply.Header.Set("Curfew-Seal", fleet.SealFor(e.Life, q.From, text))
+			_ = nc.PublishMsg(reply)
+		}
+		_ = nc.Flush()
+		answered <- struct{}{}
+	})
+	testenv.Must(t, err)
+	testenv.Must(t, nc.Flush())
+	want(t, "it lacks another", s.within(t, 2*time.Second, 7, entry("a")), 1, 0, "edge-1")
+	<-answered
+	missing.Store([]string{"[]"})
+	want(t, "it lacks nothing", s.within(t, ceiling, 7, entry("a")), 1, 1, "")
 }
