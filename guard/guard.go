@@ -73,7 +73,7 @@ func New(ctx context.Context, cfg Config) (*Guard, error) {
 	}
 	g.metrics = newMetrics(cfg.Registerer, g)
 	g.reporter = g.newReporter()
-	g.sync.Exchange = announced{g.sync.Exchange, g.reporter}
+	g.sync.Exchange = fleet.Announced{Exchange: g.sync.Exchange, Reporter: g.reporter}
 	ctx, g.stop = context.WithCancel(ctx)
 	for _, keys := range append(g.foreign, g.remote) {
 		g.running.Go(func() { _ = keys.Run(ctx) })

@@ -25,7 +25,12 @@ type Status struct {
 	AppliedSeq uint64
 	// FreshAge is how long ago the copy was known to be complete; negative
 	// if it never was.
-	FreshAge   time.Duration
+	FreshAge time.Duration
+	// Staleness is the bound B that it goes by.
+	Staleness time.Duration
+	// Doubt: an entry lives in the log that it cannot read, so it decides
+	// nothing from memory but refusals.
+	Doubt      bool
 	Entries    int    // revoked ids held
 	Overflowed uint64 // revoked ids that had to leave, and are covered by the filter
 	Store      string // vouched, unvouched or down
@@ -40,9 +45,12 @@ func (g *Guard) Status() Status {
 	}
 	return Status{
 		ID: g.config.ID, State: g.copy.State().String(), Epoch: pos.Epoch, AppliedSeq: pos.Seq, FreshAge: age,
-		Entries: g.copy.Entries(), Overflowed: g.copy.Overflowed(), Store: g.store.Load().(string),
+		Staleness: g.staleness(), Doubt: g.copy.Doubtful(), Entries: g.copy.Entries(), Overflowed: g.copy.Overflowed(), Store: g.store.Load().(string),
 	}
 }
+
+// staleness is the bound B that the copy goes by.
+func (g *Guard) staleness() time.Duration { return g.config.Staleness }
 
 // Ready returns nil once the guard has the issuer's keys and its copy has been
 // fresh. It stays ready when it loses the log: it can still ask the store. In

@@ -96,7 +96,7 @@ func (c *Committer) Commit(ctx context.Context, r events.Revocation) (session.Re
 	}
 	receipt := session.Receipt{
 		RevocationID: r.ID, Scope: r.Scope, Subject: r.Subject, Held: r, Seq: seq,
-		Committed: storeErr == nil && logErr == nil && ordered,
+		Committed: storeErr == nil && logErr == nil && ordered, At: time.Now(),
 	}
 	if !receipt.Committed {
 		c.slog.WarnContext(ctx, "revocation pending", "revocation_id", r.ID, "store_error", storeErr, "log_error", logErr)

@@ -163,8 +163,9 @@ func (i *Issuer) assemble() {
 	cfg := i.config
 	i.store = redisstore.New(i.rdb, cfg.Region)
 	i.revoker = commit.NewCommitter(i.store, i.stream, cfg.IssuerURL, cfg.AccessTTL, i.log)
+	i.revoker.SessionMax = cfg.SessionMax
 	i.keeper = commit.NewKeeper(i.revoker, events.NewNATSExchange(i.nc, cfg.Region), uuid.NewString(), cfg.Staleness, i.log)
-	i.fleet = fleet.NewRegistry(i.nc, cfg.Region, cfg.Staleness, i.keeper.Position, i.log)
+	i.fleet = fleet.NewRegistry(i.nc, cfg.Region, i.keeper.Staleness, i.keeper.Position, i.log)
 	i.sessions = session.NewService(session.Parts{
 		Store: i.store, Revoker: i.revoker, Minter: i.keys, Users: i.logins, Trail: i.trail,
 		Attempts: redisstore.NewAttempts(i.rdb, cfg.Region), Metrics: i.meter,

@@ -162,6 +162,7 @@ type Receipt struct {
 	Committed bool
 	// Held is the revocation as log and store hold it.
 	Held    events.Revocation
-	Seq     uint64 // position in the log, 0 when it is not there yet
+	Seq     uint64    // position in the log, 0 when it is not there yet
+	At      time.Time // not before log and store had both acknowledged it
 	Elapsed time.Duration
 }
