@@ -103,10 +103,10 @@ func (g *Guard) hold(r events.Revocation) {
 	}
 	switch r.Scope {
 	case events.ScopeUser:
-		g.copy.Cut(key, at, r.TTL())
+		g.copy.Cut(key, at, g.lifeOf(r))
 	case events.ScopeTenant, events.ScopeAll:
-		g.copy.CutWide(key, at, r.TTL())
+		g.copy.CutWide(key, at, g.lifeOf(r))
 	default:
-		g.copy.Add(key, r.TTL())
+		g.copy.Add(key, g.lifeOf(r))
 	}
 }

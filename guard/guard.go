@@ -34,6 +34,7 @@ type Guard struct {
 	verifier *token.Issuers
 	remote   *token.RemoteKeys
 	foreign  []*token.RemoteKeys // of the trusted issuers
+	lives    map[string]*life    // of revocations of the trusted issuers
 	keys     cache.Keys
 	copy     *cache.Copy
 	tokens   *cache.Tokens[*verified]
@@ -100,7 +101,7 @@ func (g *Guard) openMemory() (err error) {
 		return err
 	}
 	own, err := token.NewVerifier(token.VerifierConfig{
-		Issuer: cfg.Issuer, Audience: cfg.Audience, Leeway: cfg.Leeway, Keys: keys,
+		Issuer: cfg.Issuer, Audience: cfg.Audience, Region: cfg.Region, Leeway: cfg.Leeway, Keys: keys,
 	})
 	if err != nil {
 		return err

@@ -22,3 +22,6 @@ func (i *Issuer) WaitedFor(ago, timeout time.Duration) struct{ Enforced bool } {
 	}})
 	return struct{ Enforced bool }{out.Enforced}
 }
+
+// SetClock replaces the wall clock. It must come before Run.
+func (i *Issuer) SetClock(now func() time.Time) { i.now = now }

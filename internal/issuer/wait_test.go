@@ -197,7 +197,7 @@ func TestEnforcedCountsFromTheCommit(t *testing.T) {
 // Some edges hold everything and look at nothing. Whoever waits is told.
 func TestStatelessEdgesAreNamed(t *testing.T) {
 	b := start(t, nil)
-	b.edgeWith(t, func(c *config.Edge) { c.CheckMode = "stateless" })
+	b.edge(t, func(c *config.Edge) { c.CheckMode = "stateless" })
 	b.awaitExpected(t)
 	g := b.login(t, "alice", "")
 	a := b.revokeWaiting(t, "wait=confirmed&timeout=60s", `{"scope":"session","id":"`+g.SessionID+`"}`)

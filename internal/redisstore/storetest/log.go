@@ -69,7 +69,7 @@ func applyReloads(t *testing.T, r *room) {
 func senselessStamp(t *testing.T, r *room) {
 	high, low := revocation(events.ScopeToken, "high", hour), revocation(events.ScopeToken, "low", hour)
 	high.Stamp, low.Stamp = math.MaxInt64, math.MinInt64
-	high.TTLMillis = math.MaxInt64
+	high.TTLMillis = events.MaxTTL.Milliseconds()
 	must(t, r.store.Apply(t.Context(), []events.Revocation{low, high}))
 	r.login(t, "acme", "u1", hour, hour)
 	equal(t, "live", len(r.live(t)), 2)
