@@ -18,8 +18,10 @@ import (
 type Config struct {
 	// ID is the name of this node, unique in its region: 1 to 64 letters,
 	// digits, - or _.
-	ID     string
-	Region string // default "local"
+	ID string
+	// Region is where the node is; default "local". The tokens of the issuer that
+	// name another are refused.
+	Region string
 
 	// URL is where this node can be reached, for the list of edges that
 	// admins see; optional. Version is what it runs; default: this module's.
@@ -42,7 +44,8 @@ type Config struct {
 
 	// Staleness is the bound B; default 5s. Issuers must use the same.
 	Staleness time.Duration
-	// Leeway is how long after its exp a token is still good; default 5s.
+	// Leeway is how long after its exp a token is still good; default 5s, at
+	// most 4m.
 	Leeway time.Duration
 	// CacheEntries bounds revoked ids and verified tokens, each; default
 	// 1,000,000. Verified tokens take 256 MiB at most.

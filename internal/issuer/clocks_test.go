@@ -214,6 +214,21 @@ func (b *bench) awaitKeys(t *testing.T, p *provider) {
 	})
 }
 
+// An issuer may be told no more of a trusted one than how long its tokens live.
+// It cannot tell then which tokens the edges accept.
+func TestRevokeOfAnIssuerHardlyKnown(t *testing.T) {
+	p := newProvider(t)
+	b := start(t, func(c *config.Issuer) {
+		c.TrustedIssuers = config.TrustedIssuers{{Issuer: p.url, JWKSURL: p.url, MaxLifetime: time.Hour}}
+	})
+	b.post(t, "/oauth2/revoke", "", "token", p.token(t, nil)).wantError(t, "theirs", http.StatusBadRequest, "unsupported_token_type")
+	b.post(t, "/oauth2/revoke", "", "token", p.token(t, map[string]any{"iss": "x"})).want(t, "another's", http.StatusOK, "")
+	b.revoke(t, `{"issuer":"`+p.url+`","scope":"token","id":"j"}`).want(t, "by an admin", http.StatusOK, "")
+	if r := b.published(t, events.ScopeToken); r.TTL() != time.Hour+5*time.Second+19*time.Minute {
+		t.Errorf("it lives for %v", r.TTL())
+	}
+}
+
 // While the keys of a trusted issuer cannot be had, nobody knows whether a token
 // is one of theirs: 200 would claim that it is none.
 func TestRevokeWithoutTheirKeys(t *testing.T) {

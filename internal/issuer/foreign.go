@@ -29,17 +29,23 @@ func (i *Issuer) openTrusted() (err error) {
 	i.others.rules = make(map[string]token.ForeignConfig, len(i.config.TrustedIssuers))
 	for _, t := range i.config.TrustedIssuers {
 		keys := token.NewForeignKeys(t.Issuer, t.JWKSURL, i.log)
-		i.others.keys = append(i.others.keys, keys)
 		of := rulesOf(t, keys)
-		rules, i.others.rules[t.Issuer] = append(rules, of), of
+		i.others.rules[t.Issuer] = of
+		if knowsTokens(t) {
+			rules, i.others.keys = append(rules, of), append(i.others.keys, keys)
+		}
 	}
 	i.others.ending, err = token.NewIssuers(i.verifier, rules...)
 	return err
 }
 
+// knowsTokens reports whether an entry says which tokens edges accept. An issuer
+// can do without, and then cannot tell what a token is.
+func knowsTokens(t config.TrustedIssuer) bool { return t.Audience != "" }
+
 func rulesOf(t config.TrustedIssuer, keys token.KeySource) token.ForeignConfig {
 	return token.ForeignConfig{
-		Issuer: t.Issuer, Audience: t.Audience, AnyAudience: t.Audience == "", Keys: keys, Algorithms: t.Algorithms, Types: t.HeaderTypes(),
+		Issuer: t.Issuer, Audience: t.Audience, Keys: keys, Algorithms: t.Algorithms, Types: t.HeaderTypes(),
 		User: t.Claims.User, Session: t.Claims.Session, Tenant: t.Claims.Tenant, Roles: t.Claims.Roles, Scope: t.Claims.Scope,
 		DefaultTenant: t.DefaultTenant, MaxLifetime: t.MaxLifetime, ClockSkew: t.ClockSkew, IATOptional: t.IATOptional,
 	}.WithDefaults()

@@ -68,12 +68,21 @@ func (i *Issuer) revokeAccess(c *fiber.Ctx, raw string) (session.Receipt, error)
 		return session.Receipt{}, fmt.Errorf("%w: %w", session.ErrUnavailable, err)
 	case errors.Is(err, token.ErrRegion):
 		return session.Receipt{}, &oauthError{unsupportedTokenType, "the token is of another region: revoke it there"}
+	case err != nil && i.cannotTell(raw):
+		return session.Receipt{}, &oauthError{unsupportedTokenType, "the entry of this issuer in trusted_issuers does not say which tokens are accepted"}
 	case err != nil, token.Spent(&claims, i.now()): // no access token, or one that nobody accepts
 		return nothing, nil
 	case claims.Foreign:
 		return i.revokeForeign(c, claims)
 	}
 	return i.sessions.RevokeToken(ctx, claims, reasonOAuth)
+}
+
+// cannotTell reports whether a token may be one that edges accept, of which the
+// settings here do not say enough.
+func (i *Issuer) cannotTell(raw string) bool {
+	of, trusted := i.config.TrustedIssuers.Find(token.NamedIssuer(raw))
+	return trusted && !knowsTokens(of)
 }
 
 // revokeForeign ends a token of a trusted issuer: alone if it has a jti, else

@@ -16,9 +16,6 @@ import (
 // so may any path but User.
 type ForeignConfig struct {
 	Issuer, Audience string
-	// AnyAudience is for whoever only ends tokens: Audience may be empty then,
-	// and is not checked.
-	AnyAudience bool
 	// Algorithms are some of RS256, ES256 and EdDSA.
 	Algorithms []string
 	// Types are the values of the header typ that access tokens have. The
@@ -69,7 +66,7 @@ func (c ForeignConfig) WithDefaults() ForeignConfig {
 func (c ForeignConfig) check() error {
 	known := []string{RS256, ES256, EdDSA}
 	switch {
-	case c.Issuer == "" || c.Audience == "" && !c.AnyAudience || c.Keys == nil || len(c.User) == 0:
+	case c.Issuer == "" || c.Audience == "" || c.Keys == nil || len(c.User) == 0:
 		return errors.New("token: a trusted issuer needs a name, an audience, keys and a claim that names the user")
 	case c.MaxLifetime <= 0 || c.MaxLifetime > maxLifetime || c.ClockSkew < 0 || c.ClockSkew > maxClockSkew:
 		return fmt.Errorf("token: a trusted issuer needs a longest lifetime of at most %v, and a clock skew of 0 to %v", maxLifetime, maxClockSkew)
@@ -148,7 +145,7 @@ func (f *foreign) meant(c *Claims) error {
 	switch {
 	case c.Issuer != f.Issuer:
 		return fmt.Errorf("%w: another issuer", ErrInvalid)
-	case !f.AnyAudience && !slices.Contains(c.Audience, f.Audience):
+	case !slices.Contains(c.Audience, f.Audience):
 		return fmt.Errorf("%w: another audience", ErrInvalid)
 	case c.Tenant == "":
 		return fmt.Errorf("%w: no tenant", ErrInvalid)

@@ -135,7 +135,6 @@ func TestForeignRules(t *testing.T) {
 		"tenant too long":                {named, change{"org": change{"id": strings.Repeat("t", MaxID+1)}}, ErrInvalid},
 		"another user claim":             {func(c *ForeignConfig) { c.User = []string{"uid"} }, change{"sub": nil, "uid": "u-1"}, nil},
 		"another user claim, missing":    {func(c *ForeignConfig) { c.User = []string{"uid"} }, nil, ErrInvalid},
-		"no audience, any will do":       {func(c *ForeignConfig) { c.AnyAudience, c.Audience = true, "" }, change{"aud": nil}, nil},
 		"algorithm not of the issuer":    {func(c *ForeignConfig) { c.Algorithms = []string{RS256} }, nil, ErrInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
