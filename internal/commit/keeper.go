@@ -32,8 +32,9 @@ type Keeper struct {
 	peers     *events.Sync
 	relay     *Relay
 
-	leave     func()        // of the goroutine that keeps the log: ends answering; nil before that
-	refill    *Refill       // of the goroutine that keeps the store
+	leave     func()  // of the goroutine that keeps the log: ends answering; nil before that
+	refill    *Refill // of the goroutine that keeps the store
+	watch     storeWatch
 	begun     chan struct{} // closed when the projector may start
 	beginOnce sync.Once
 
@@ -244,5 +245,6 @@ func (k *Keeper) heard(beat events.Message) {
 	var b events.Beat
 	if json.Unmarshal(beat.Data, &b) == nil {
 		k.committer.Heard(b.Stamp)
+		k.watch.log.saw(b.Stamp, beat.Time)
 	}
 }
