@@ -90,6 +90,7 @@ type Rotation struct {
 	Salt      [16]byte      // fresh, random
 	Grace     time.Duration // how long the predecessor may be presented again
 	Idle      time.Duration // the session ends when it is not refreshed for this long; 0: its end stays
+	AccessTTL time.Duration // the longest that the access token given for it can be good
 	// BindDevice demands that DeviceID be the session's, if that has one.
 	BindDevice bool
 	DeviceID   string
