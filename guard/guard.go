@@ -111,7 +111,7 @@ func (g *Guard) openMemory() (err error) {
 
 func (g *Guard) openServers() (err error) {
 	cfg := g.config
-	var lookup *redisstore.Lookup
+	var lookup store
 	if cfg.RedisURL != "" {
 		if g.rdb, err = redisstore.Open(cfg.RedisURL, redisstore.Options{Timeout: cfg.lookupTimeout}); err != nil {
 			return err
@@ -121,7 +121,7 @@ func (g *Guard) openServers() (err error) {
 		}
 		lookup = redisstore.NewLookup(g.rdb, cfg.Region)
 	}
-	g.fallback = newFallback(lookup, cfg.Staleness, g.copy.Now, cfg.Log)
+	g.fallback = newFallback(lookup, g.copy.Staleness, g.copy.Now, cfg.Log)
 	g.fallback.timeout = cfg.lookupTimeout
 	if g.nc, err = events.Connect(cfg.NATSURL, cfg.NATSCreds, "curfew edge "+cfg.ID, cfg.Log); err != nil {
 		return err
@@ -138,9 +138,11 @@ func (g *Guard) openServers() (err error) {
 		Interval: cfg.Staleness / 4,
 		Elapsed:  g.copy.Now,
 		Renew:    g.renew,
+		Lose:     g.copy.Lose,
 		Poke:     events.Reconnects(g.nc),
 		Log:      cfg.Log,
 	}
+	g.sync.Barrier.Staleness, g.sync.Barrier.Elapsed = g.copy.Staleness, g.copy.Now
 	return nil
 }
 

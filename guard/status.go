@@ -45,12 +45,10 @@ func (g *Guard) Status() Status {
 	}
 	return Status{
 		ID: g.config.ID, State: g.copy.State().String(), Epoch: pos.Epoch, AppliedSeq: pos.Seq, FreshAge: age,
-		Staleness: g.staleness(), Doubt: g.copy.Doubtful(), Entries: g.copy.Entries(), Overflowed: g.copy.Overflowed(), Store: g.store.Load().(string),
+		Staleness: g.copy.Staleness(), Doubt: g.copy.Doubtful(), Entries: g.copy.Entries(), Overflowed: g.copy.Overflowed(), Store: g.store.Load().(string),
 	}
 }
 
-// staleness is the bound B that the copy goes by.
-func (g *Guard) staleness() time.Duration { return g.config.Staleness }
 
 // Ready returns nil once the guard has the issuer's keys and its copy has been
 // fresh. It stays ready when it loses the log: it can still ask the store. In
@@ -80,7 +78,7 @@ func (g *Guard) watch(ctx context.Context) {
 			state = now
 			g.reportSoon()
 		}
-		if !events.Sleep(ctx, g.config.Staleness/8) {
+		if !events.Sleep(ctx, g.copy.Staleness()/8) {
 			return
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/testenv"
@@ -145,8 +147,10 @@ func TestCutoffOfTrustedTokens(t *testing.T) {
 	m, p := newMesh(t), newProvider(t)
 	m.keep()
 	n := m.node(trusting(p))
-	iat := func(d time.Duration) string { return p.token(claims{"iat": time.Now().Add(d).Unix()}) }
-	before, without := iat(-time.Minute), p.token(claims{"iat": nil})
+	iat := func(d time.Duration) string {
+		return p.token(claims{"iat": time.Now().Add(d).Unix(), "jti": uuid.NewString()})
+	}
+	before, without := iat(-time.Minute), p.token(claims{"iat": nil, "jti": uuid.NewString()})
 	n.eventually(t, before, nil)
 	n.eventually(t, without, nil)
 	sameSecond, ahead := iat(0), iat(3*time.Second) // now: the cutoff does not come any earlier
@@ -159,7 +163,7 @@ func TestCutoffOfTrustedTokens(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	n.want(t, p.token(claims{"sub": "u-2"}), nil)
+	n.want(t, p.token(claims{"sub": "u-2", "jti": "j-2"}), nil)
 	testenv.Eventually(t, ceiling, func() error { // once clock_skew has passed
 		_, err := n.Check(t.Context(), iat(0))
 		return err
