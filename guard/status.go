@@ -49,7 +49,6 @@ func (g *Guard) Status() Status {
 	}
 }
 
-
 // Ready returns nil once the guard has the issuer's keys and its copy has been
 // fresh. It stays ready when it loses the log: it can still ask the store. In
 // the mode Stateless the keys are enough.
