@@ -9,9 +9,12 @@ import (
 )
 
 // issuerFor is an issuer whose access tokens are good for ttl.
-func (w *world) issuerFor(name string, ttl time.Duration) *issuer {
+func (w *world) issuerFor(name string, ttl time.Duration) *issuer { return w.issuerBy(name, ttl, nil) }
+
+// issuerBy is one that calls before ahead of every call to the store.
+func (w *world) issuerBy(name string, ttl time.Duration, before func(op string) error) *issuer {
 	i := &issuer{life: &life{}}
-	i.Committer = commit.NewCommitter(w.store.Client(i.step), w.log, iss, ttl, quiet)
+	i.Committer = commit.NewCommitter(w.store.Client(before), w.log, iss, ttl, quiet)
 	i.keeper = commit.NewKeeper(i.Committer, w.x, name, staleness, quiet)
 	go i.keeper.Run(w.ctx)
 	return i
