@@ -43,12 +43,14 @@ func (g *Guard) CheckMode(ctx context.Context, raw string, mode Mode) (Identity,
 		return v.identity, nil
 	}
 	switch answer := g.copy.Check(&v.token); {
-	case answer == cache.Revoked:
+	case answer == cache.Revoked, g.revokedKeys.has(v.token.IDs[2]):
 		g.metrics.revokedLocally.Inc()
 		return Identity{}, ErrRevoked
 	case answer == cache.Outdated:
 		g.metrics.outdatedLocally.Inc()
 		return Identity{}, ErrRefreshRequired
+	case g.clocks.behind.Load() != 0:
+		return g.undecided(v, g.config.FailOpen && mode == Local, g.clocks.trouble())
 	case mode != Local:
 		return g.askStrictly(ctx, v)
 	case answer == cache.Clear:
@@ -117,6 +119,9 @@ func (g *Guard) hold(r events.Revocation) {
 		g.copy.Cut(key, at, g.lifeOf(r))
 	case events.ScopeTenant, events.ScopeAll:
 		g.copy.CutWide(key, at, g.lifeOf(r))
+	case events.ScopeKey:
+		g.revokedKeys.note(key, r)
+		g.copy.Add(key, g.lifeOf(r))
 	default:
 		g.copy.Add(key, g.lifeOf(r))
 	}

@@ -21,3 +21,13 @@ func (g *Guard) Asked() uint32 { return g.fallback.breaker.Counts().Requests }
 
 // LifeOf is how long the node keeps a revocation.
 func (g *Guard) LifeOf(r events.Revocation) time.Duration { return g.lifeOf(r) }
+
+// Limit tells the node the bound of the issuers.
+func (g *Guard) Limit(bound time.Duration) { g.limit(bound) }
+
+// RevokedKeys is how many are remembered.
+func (g *Guard) RevokedKeys() int {
+	g.revokedKeys.mu.Lock()
+	defer g.revokedKeys.mu.Unlock()
+	return len(g.revokedKeys.held)
+}
