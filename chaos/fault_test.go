@@ -52,7 +52,7 @@ func (f fault) hurts(o fault) bool {
 // pair makes one fault of two: the second comes later, and is healed first or
 // last. Nothing is promised about availability.
 func pair(f, second fault, later time.Duration, firstHeals bool) fault {
-	both := fault{name: f.name + " + " + second.name, part: all}
+	both := fault{name: f.name + " + " + second.name, part: all, loses: f.loses || second.loses}
 	both.inject = func(ctx context.Context, r *run) error {
 		if err := f.inject(ctx, r); err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)

@@ -22,6 +22,7 @@ type run struct {
 	strict  bool             // also check what is promised about availability
 	shifted *testenv.Shifted // binaries with wrong clocks
 	queued  *queued          // at an edge that is stopped
+	pending []*token         // ended while NATS was away
 	evicted []uint64         // ids by each edge, in the flood
 	lost    int              // revocations that a failover lost
 	found   int              // violations so far
@@ -90,7 +91,7 @@ func (r *run) calm(t *testing.T) {
 
 // hold breaks, waits and repairs.
 func (r *run) hold(ctx context.Context, f fault, res *result) error {
-	if err := f.inject(ctx, r); err != nil {
+	if err := r.inject(ctx, f); err != nil {
 		return fmt.Errorf("inject: %w", err)
 	}
 	res.broken = r.rec.Now()
@@ -106,4 +107,12 @@ func (r *run) hold(ctx context.Context, f fault, res *result) error {
 		return fmt.Errorf("heal: %w", err)
 	}
 	return nil
+}
+
+// inject breaks. What only the log or only the store held may be lost with it.
+func (r *run) inject(ctx context.Context, f fault) error {
+	if f.loses {
+		defer r.rec.Lapse("", f.name)()
+	}
+	return f.inject(ctx, r)
 }
