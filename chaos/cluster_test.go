@@ -44,8 +44,8 @@ type cluster struct {
 func startCluster(t testing.TB) *cluster {
 	t.Helper()
 	c := &cluster{t: t, bin: testenv.BuildBinaries(t, false), secrets: makeSecrets(t), rec: history.NewRecorder(nil)}
-	c.nats = testenv.NATSCluster(t, 3)
-	c.redis = testenv.Redis(t, backend.RedisOptions{AppendOnly: true})
+	c.nats = testenv.LeapingNATSCluster(t, 3)
+	c.redis = testenv.Redis(t, backend.RedisOptions{AppendOnly: true, Leaping: true})
 	c.replication = testenv.Proxy(t, c.redis.Addr())
 	c.replica = testenv.Replica(t, c.redis, c.replication.Addr())
 	c.iss = c.frontIssuers()

@@ -20,6 +20,7 @@ const (
 	theLog  part = "log"
 	store   part = "store"
 	links   part = "links"
+	abroad  part = "another region"
 	all     part = "all" // is never paired
 )
 
@@ -30,6 +31,8 @@ type fault struct {
 	// loses says that the log's or the store's content is lost. Losing both
 	// at once is beyond the promise.
 	loses bool
+	// recent faults are in most pairs: the others have had their turn.
+	recent bool
 	// inject breaks it, and returns when it is broken.
 	inject func(context.Context, *run) error
 	// while, if not nil, acts while it is broken; what it does may take

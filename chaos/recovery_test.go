@@ -95,18 +95,27 @@ func (r *run) revokeSome(ctx context.Context, n int) (ended []*token, err error)
 		if s == nil {
 			return ended, errors.New("no session left to end")
 		}
-		t := s.tokens[0]
-		err := poll.Until(ctx, func() error {
-			if got := r.logout(ctx, r.anyIssuer(), t); got != history.Committed {
-				return fmt.Errorf("logout: %s", got)
-			}
-			return nil
-		})
-		if err != nil {
+		if err := r.endSession(ctx, s); err != nil {
 			return ended, err
 		}
-		r.pool.end(s.tokens...)
-		ended = append(ended, t)
+		ended = append(ended, s.tokens[0])
 	}
 	return ended, nil
+}
+
+// endSession ends a session that the caller has taken, until that is answered
+// with 200.
+func (r *run) endSession(ctx context.Context, s *session) error {
+	ctx, cancel := context.WithTimeout(ctx, recoveryLimit)
+	defer cancel()
+	err := poll.Until(ctx, func() error {
+		if got := r.logout(ctx, r.anyIssuer(), s.tokens[0]); got != history.Committed {
+			return fmt.Errorf("logout: %s", got)
+		}
+		return nil
+	})
+	if err == nil {
+		r.pool.end(s.tokens...)
+	}
+	return err
 }

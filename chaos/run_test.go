@@ -23,6 +23,9 @@ type run struct {
 	shifted *testenv.Shifted // binaries with wrong clocks
 	queued  *queued          // at an edge that is stopped
 	pending []*token         // ended while NATS was away
+	undo    []func()         // ends what goes on in the background while something is broken
+	old     []*session       // ended after the image of the store that was restored
+	foreign foreign          // what was seen in another region
 	evicted []uint64         // ids by each edge, in the flood
 	lost    int              // revocations that a failover lost
 	found   int              // violations so far
@@ -43,6 +46,7 @@ func newRun(t testing.TB, lasting time.Duration) *run {
 	r := &run{cluster: c, lasting: lasting}
 	r.shifted = testenv.BuildShifted(t)
 	r.workload = startWorkload(t, c)
+	r.ageLog(t)
 	r.watch = startWatch(t, r)
 	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
