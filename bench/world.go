@@ -200,7 +200,7 @@ func (w *world) answer(ctx context.Context) error {
 	if _, err := follower.Wait(reached, "", state.LastSeq); err != nil {
 		return err
 	}
-	_, pos, err := barrier.Probe(ctx)
+	pos, err := barrier.Probe(ctx)
 	if err != nil {
 		return err
 	}

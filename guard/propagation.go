@@ -7,8 +7,9 @@ import (
 	"github.com/curfew-auth/curfew/internal/events"
 )
 
-// renew notes as of when the copy is complete, and up to where.
-func (g *Guard) renew(asOf time.Duration) {
+// renew notes as of when the copy is complete, and up to where, by the word of
+// somebody whose bound is given.
+func (g *Guard) renew(asOf, bound time.Duration) {
 	pos := g.follower.Position()
 	g.whole.Store(&pos)
 	g.copy.Renew(asOf)

@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,13 +39,30 @@ type Committer struct {
 	whole   atomic.Bool  // the store has been found whole, once
 	clock   atomic.Pointer[reading]
 	metrics *metrics
+
+	// SessionMax is how long a session may live; [NewCommitter] sets a month.
+	// It must not be changed once anything is committed.
+	SessionMax time.Duration
+
+	reader *events.Follower // reads what was appended
+	bounds bounds           // of all who commit beats
+	broken atomic.Uint64    // appends that failed
 }
 
 // NewCommitter makes a committer for the tokens of one issuer, none of which
-// lives longer than accessTTL.
+// lives longer than accessTTL. Nothing is committed before it follows the log:
+// see [Committer.Follow].
 func NewCommitter(store Store, log events.Log, issuer string, accessTTL time.Duration, logger *slog.Logger) *Committer {
-	return &Committer{store: store, log: log, issuer: issuer, ttl: accessTTL + Margin, slog: logger, metrics: newMetrics()}
+	c := &Committer{
+		store: store, log: log, issuer: issuer, ttl: accessTTL + Margin, slog: logger, metrics: newMetrics(),
+		SessionMax: 30 * 24 * time.Hour,
+	}
+	c.reader = events.NewFollower(log, c.read, logger.With("follower", "barrier"))
+	return c
 }
+
+// Follow reads the log until ctx ends. A [Keeper] does it.
+func (c *Committer) Follow(ctx context.Context) { c.reader.Run(ctx) }
 
 // Revoke is Commit for what is revoked by its id alone.
 func (c *Committer) Revoke(ctx context.Context, scope events.Scope, subject, reason, actor string) (session.Receipt, error) {
@@ -68,21 +86,17 @@ func (c *Committer) Commit(ctx context.Context, r events.Revocation) (session.Re
 	if _, err := r.Encode(); err != nil {
 		return session.Receipt{}, err
 	}
+	ordered := c.ordered(r)
 	crash.Here("before-store")
 	r, storeErr := c.toStore(ctx, r)
-	crash.Here("before-log")
-	seq, logErr := c.toLog(ctx, r)
-	crash.Here("before-settle")
-	if storeErr == nil && logErr == nil {
-		storeErr = c.settle(ctx, r)
-	}
+	r, seq, storeErr, logErr := c.inBoth(ctx, r, storeErr)
 	c.metrics.observe(r.Scope, statusOf(storeErr, logErr), start)
 	if storeErr != nil && logErr != nil {
 		return session.Receipt{}, fmt.Errorf("%w: %w", session.ErrUnavailable, errors.Join(storeErr, logErr))
 	}
 	receipt := session.Receipt{
 		RevocationID: r.ID, Scope: r.Scope, Subject: r.Subject, Held: r, Seq: seq,
-		Committed: storeErr == nil && logErr == nil && c.ordered(r),
+		Committed: storeErr == nil && logErr == nil && ordered,
 	}
 	if !receipt.Committed {
 		c.slog.WarnContext(ctx, "revocation pending", "revocation_id", r.ID, "store_error", storeErr, "log_error", logErr)
@@ -117,29 +131,65 @@ func (c *Committer) toStore(ctx context.Context, r events.Revocation) (events.Re
 	return filed, err
 }
 
-func (c *Committer) toLog(ctx context.Context, r events.Revocation) (uint64, error) {
+// inBoth brings r, which the store has taken unless it said storeErr, into the
+// log. It is in both copies once the log has acknowledged it, this issuer has
+// read it there, and the store still has it in its outbox after that. A store
+// that has it there no more was lost meanwhile, and so perhaps was the log that
+// was put back from it: r is filed and appended once more.
+func (c *Committer) inBoth(ctx context.Context, r events.Revocation, storeErr error) (_ events.Revocation, seq uint64, _, logErr error) {
+	for range maxTries {
+		crash.Here("before-log")
+		seq, logErr = c.toLog(ctx, r, storeErr == nil)
+		crash.Here("before-settle")
+		if storeErr != nil || logErr != nil {
+			return r, seq, storeErr, logErr
+		}
+		var there bool
+		if there, storeErr = c.settle(ctx, r); there || storeErr != nil {
+			return r, seq, storeErr, logErr
+		}
+		r, storeErr = c.toStore(ctx, r)
+	}
+	return r, seq, cmp.Or(storeErr, errLostAgain), logErr
+}
+
+// maxTries bounds how often a revocation is taken to a store that loses it.
+const maxTries = 3
+
+var errLostAgain = errors.New("commit: the store has lost it again and again")
+
+// toLog appends r, and reads it back: an acknowledgement does not show that the
+// log still has it. What no store has filed stays there for as long as a session
+// lives that it may have to end.
+func (c *Committer) toLog(ctx context.Context, r events.Revocation, filed bool) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, logTimeout)
 	defer cancel()
-	return events.Publish(ctx, c.log, r)
-}
-
-// settle takes r, which the log now holds, out of the outbox. If it is not
-// there, the store may have lost r while the log took it, and may have been
-// refilled from a log that did not hold r yet: r is filed once more. An error
-// means that the store cannot say any more whether it holds r.
-func (c *Committer) settle(ctx context.Context, r events.Revocation) error {
-	settling, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	n, err := c.store.Settle(settling, r.ID)
-	if err != nil || n == 1 {
-		return err
+	life := r.TTL()
+	if !filed {
+		life = max(life, c.SessionMax+Margin)
 	}
-	_, err = c.toStore(ctx, r)
-	return err
+	seq, err := events.PublishFor(ctx, c.log, r, life)
+	if err == nil {
+		err = c.reader.HasRead(ctx, seq, r)
+	}
+	if err != nil {
+		c.broken.Add(1)
+	}
+	return seq, err
 }
 
-// ordered reports whether the stamp of r is known to be above those handed out
-// before. An issuer that has never found the store whole cannot tell for a
-// cutoff: if the store has lost its data, it knows neither what that handed out
-// nor who could say.
+// settle takes r, which the log now holds, out of the outbox, and reports whether
+// it was there. An error means that the store cannot say any more whether it
+// holds r.
+func (c *Committer) settle(ctx context.Context, r events.Revocation) (there bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	n, err := c.store.Settle(ctx, r.ID)
+	return n == 1, err
+}
+
+// ordered reports whether the stamp of r, which it is about to get, will be above
+// those handed out before. An issuer that has never found the store whole cannot
+// tell for a cutoff: if the store has lost its data, it knows neither what that
+// handed out nor who could say. What it learns later does not change a stamp.
 func (c *Committer) ordered(r events.Revocation) bool { return !r.Scope.Cutoff() || c.whole.Load() }

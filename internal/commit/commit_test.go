@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/curfew-auth/curfew/internal/commit"
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/session"
 )
@@ -35,7 +34,7 @@ func TestCommittedOnlyWhenBothHoldIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				i := &issuer{life: &life{}}
-				i.Committer = commit.NewCommitter(w.store.Client(nil), w.log, iss, accessTTL, quiet)
+				i.Committer = w.committer(w.store.Client(nil))
 				c.fault(w)
 				committed, err := w.revoke(i, "sid")
 				if committed != c.committed || !errors.Is(err, c.err) {
@@ -60,7 +59,7 @@ func TestPendingWhenItCannotBeSettled(t *testing.T) {
 			}
 			return nil
 		})
-		i.Committer = commit.NewCommitter(client, w.log, iss, accessTTL, quiet)
+		i.Committer = w.committer(client)
 		if committed, err := w.revoke(i, "sid"); committed || err != nil {
 			t.Fatalf("committed %t, %v, want pending", committed, err)
 		}
@@ -206,7 +205,7 @@ func TestPendingIsStampedAboveWhatWasSeen(t *testing.T) {
 // A revocation that began is carried through when its caller hangs up.
 func TestCarriedThroughWithoutItsCaller(t *testing.T) {
 	inWorld(t, func(w *world) {
-		c := commit.NewCommitter(w.store.Client(nil), w.log, iss, accessTTL, quiet)
+		c := w.committer(w.store.Client(nil))
 		ctx, cancel := context.WithCancel(w.ctx)
 		cancel()
 		if r, err := c.Revoke(ctx, events.ScopeSession, "sid", "", ""); err != nil || !r.Committed {

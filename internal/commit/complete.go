@@ -2,6 +2,7 @@ package commit
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/curfew-auth/curfew/internal/crash"
@@ -19,11 +20,8 @@ func (c *Committer) Complete(ctx context.Context, filed []events.Revocation) {
 		start := time.Now()
 		c.Saw(r.Stamp)
 		crash.Here("complete-before-log")
-		_, err := c.toLog(ctx, r)
-		crash.Here("complete-before-settle")
-		if err == nil {
-			err = c.settle(ctx, r)
-		}
+		_, _, err, logErr := c.inBoth(ctx, r, nil)
+		err = errors.Join(err, logErr)
 		c.metrics.observe(r.Scope, statusOf(nil, err), start)
 		if err != nil {
 			c.slog.WarnContext(ctx, "revocations pending", "count", len(filed)-n, "revocation_id", r.ID, "error", err)

@@ -32,7 +32,7 @@ func (w *world) edgeOn(name string, log events.Log) *edge {
 		Barrier:  events.NewBarrier(log, e.follower, events.RoleEdge, name, staleness/50),
 		Interval: staleness / 4,
 		Elapsed:  e.elapsed,
-		Renew: func(asOf time.Duration) {
+		Renew: func(asOf, _ time.Duration) {
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			e.asOf = max(e.asOf, asOf)

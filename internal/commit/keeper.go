@@ -27,7 +27,7 @@ type Keeper struct {
 	interval  time.Duration
 	slog      *slog.Logger
 
-	follower  *events.Follower // reads the log, for the barrier
+	follower  *events.Follower // reads the log, for committer and barrier
 	projector *events.Follower // writes the log into the store
 	barrier   *events.Barrier
 	peers     *events.Sync
@@ -37,6 +37,10 @@ type Keeper struct {
 	refill    *Refill       // of the goroutine that keeps the store
 	begun     chan struct{} // closed when the projector may start
 	beginOnce sync.Once
+
+	// How many interruptions there were when the outbox was last relayed
+	// before an answer; the barrier's goroutine sets it.
+	relayed uint64
 
 	answering atomic.Bool
 	vouched   atomic.Bool
@@ -52,16 +56,18 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 		begun: make(chan struct{}),
 		relay: &Relay{store: c.store, log: c.log, slog: logger},
 	}
-	k.follower = events.NewFollower(c.log, func([]events.Message) error { return nil }, logger.With("follower", "barrier"))
+	k.follower = c.reader
 	k.projector = events.NewFollower(c.log, k.project, logger.With("follower", "projector"))
 	k.barrier = events.NewBarrier(c.log, k.follower, events.RoleIssuer, id, staleness/50)
-	k.barrier.Staleness = staleness
+	c.bounds.set(staleness)
+	k.barrier.Staleness = func() time.Duration { return staleness }
+	k.barrier.Before = k.relayFirst
 	k.barrier.Stamp = func() int64 { return c.known() + staleness.Milliseconds() }
 	k.peers = &events.Sync{
 		Exchange: exchange, Follower: k.follower, Barrier: k.barrier,
 		Interval: k.interval, Log: logger,
-		Elapsed: func() time.Duration { return 0 }, // an issuer decides about no token
-		Renew:   func(time.Duration) {},
+		Elapsed: k.barrier.Elapsed,
+		Renew:   func(_, _ time.Duration) {}, // an issuer decides about no token
 	}
 	return k
 }
@@ -70,7 +76,7 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 func (k *Keeper) Run(ctx context.Context) {
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var followers, loops sync.WaitGroup
-	followers.Go(func() { k.follower.Run(following) })
+	followers.Go(func() { k.committer.Follow(following) })
 	followers.Go(func() { k.runProjector(following) })
 	loops.Go(func() { k.relay.Run(ctx) })
 	loops.Go(func() { k.reap(ctx) })
@@ -108,6 +114,10 @@ func (k *Keeper) Ready() error {
 
 // Position is how far this issuer has read the log.
 func (k *Keeper) Position() events.Position { return k.follower.Position() }
+
+// Staleness is the largest bound B that an edge may go by that lacks something
+// this issuer has committed.
+func (k *Keeper) Staleness() time.Duration { return k.committer.bounds.largest() }
 
 // Answering reports whether the log is whole, as far as this issuer knows.
 func (k *Keeper) Answering() bool { return k.answering.Load() }
@@ -160,6 +170,24 @@ func (k *Keeper) keepLog(ctx context.Context) error {
 		return err
 	}
 	return k.serve(ctx)
+}
+
+// relayFirst puts into the log what was revoked while it was away, before anybody
+// is told how far to read. Edges that lost the log have refused that already, by
+// the store's word, and would accept it again. Without a store there is nothing to
+// relay, and edges have nobody else to ask: they are answered.
+func (k *Keeper) relayFirst(ctx context.Context) error {
+	now := 1 + k.follower.Interruptions() + k.barrier.Failures() + k.committer.broken.Load()
+	if now == k.relayed {
+		return nil
+	}
+	switch err := k.relay.all(ctx); {
+	case err == nil:
+		k.relayed = now
+	case !errors.Is(err, errNoOutbox):
+		return err
+	}
+	return nil
 }
 
 // restoreLog puts back what the store knows and the log lacks. While the store
@@ -258,7 +286,7 @@ func (k *Keeper) vouchAnew(ctx context.Context, asOf time.Time) error {
 	}
 	if err == nil {
 		k.committer.Saw(k.refill.Floor)
-		k.slog.Info("store is whole: filled from the log", "revocations", a.Count)
+		k.slog.Info("store is whole: filled from the log", "revocations", a.Tally.Revocations)
 	}
 	return err
 }
@@ -303,18 +331,18 @@ func (k *Keeper) beginRefill(ctx context.Context) error {
 }
 
 // projected waits until the store holds everything that a speaks of.
-func (k *Keeper) projected(ctx context.Context, a events.Answer) error {
-	if _, err := k.projector.CatchUpTo(ctx, a, 2*k.interval); err != nil {
+func (k *Keeper) projected(ctx context.Context, a events.Confirmation) error {
+	if _, err := k.projector.ReadTo(ctx, a, 2*k.interval); err != nil {
 		return fmt.Errorf("commit: projecting the log into the store: %w", err)
 	}
-	count, err := k.projector.Count(ctx, a.State)
+	tally, _, err := k.projector.Count(ctx, a.State)
 	if err != nil {
 		return fmt.Errorf("commit: projecting the log into the store: %w", err)
 	}
-	if count < a.Count { // either of the two followers read what is gone by now
+	if tally != a.Tally { // either of the two followers read what is gone by now
 		k.projector.Replay()
 		k.follower.Replay()
-		return fmt.Errorf("commit: projected %d of %d revocations: %w", count, a.Count, events.ErrIncomplete)
+		return fmt.Errorf("commit: projected %d revocations, and not the %d that were read: %w", tally.Revocations, a.Tally.Revocations, events.ErrIncomplete)
 	}
 	return nil
 }

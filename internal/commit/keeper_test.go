@@ -85,7 +85,7 @@ func TestLostLogIsRefilledBeforeItIsAnsweredFor(t *testing.T) {
 				w.store.SetSlow(40 * time.Millisecond)
 				fault(w)
 				w.within(20*time.Second, "answered", func() bool {
-					_, err := w.x.Ask(w.ctx, events.Question{Everyone: true})
+					_, err := w.x.Ask(w.ctx, events.Question{Nonce: "test", Everyone: true})
 					return err == nil
 				})
 				w.wantBoth(sids...)
@@ -133,7 +133,7 @@ func TestLogLostDuringItsRefill(t *testing.T) {
 			w.sleep(60 * time.Millisecond)
 		}
 		w.within(20*time.Second, "answered", func() bool {
-			_, err := w.x.Ask(w.ctx, events.Question{Everyone: true})
+			_, err := w.x.Ask(w.ctx, events.Question{Nonce: "test", Everyone: true})
 			return err == nil
 		})
 		w.wantBoth(sids...)
@@ -300,31 +300,73 @@ func TestVouchIsDatedBeforeItsRefill(t *testing.T) {
 }
 
 // A revocation is filed, the store is wiped and refilled from a log that does
-// not have it yet, and only then does the log acknowledge it. The store was
-// vouched for without it; if the log now falls silent, nobody puts it back.
+// not have it yet, and only then does the log take it. Whatever the answer is, it
+// is in both copies by then.
 func TestCommittedAcrossAWipe(t *testing.T) {
 	inWorld(t, func(w *world) {
 		a, e := w.issuer("a"), w.edge("e")
 		w.settled(a)
 		w.mustCommit(a, 3)
 		release := w.log.hold()
-		committed := make(chan bool, 1)
-		go func() {
-			ok, _ := w.revoke(a, "sid")
-			committed <- ok
-		}()
+		committed := w.revoking(a, "sid")
 		synctest.Wait()
 		w.store.Wipe()
 		w.within(1900*time.Millisecond, "vouched", w.vouched)
-		w.log.SetStalled(true)
 		release()
 		if !<-committed {
 			t.Fatal("not committed: this shows nothing")
 		}
+		w.wantBoth("sid")
+		w.log.SetStalled(true)
 		w.sleep(time.Minute)
 		if e.accepts("sid") {
-			t.Fatalf("accepted a minute after it was committed: fresh %t, in the log %t, in the store %t",
-				e.fresh(), w.log.holds("sid"), w.store.Holds(key("sid")))
+			t.Fatalf("accepted a minute after it was committed: fresh %t", e.fresh())
 		}
 	})
+}
+
+// Both copies are lost between the log's acknowledgement and the answer, each while
+// the other had it. The answer waits until both have it again: settle notices the
+// store's loss, and the log may have been put back from a store without it.
+func TestBothLostBeforeItIsSettled(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.issuer("a")
+		w.settled(a)
+		w.mustCommit(a, 3)
+		reached, release := a.hold("settle")
+		committed := w.revoking(a, "sid")
+		<-reached
+		w.store.Wipe()
+		w.log.recreate()
+		release()
+		if !<-committed {
+			t.Fatal("not committed: this shows nothing")
+		}
+		w.wantBoth("sid")
+	})
+}
+
+// A store that loses it whenever it is looked for is not said to hold it.
+func TestPendingWhenTheStoreLosesItAgainAndAgain(t *testing.T) {
+	inWorld(t, func(w *world) {
+		c := w.committer(w.store.Client(func(op string) error {
+			if op == "settle" {
+				w.store.Wipe()
+			}
+			return nil
+		}))
+		if r, err := c.Revoke(w.ctx, events.ScopeSession, "sid", "", ""); err != nil || r.Committed {
+			t.Fatalf("%+v, %v, want pending", r, err)
+		}
+	})
+}
+
+// revoking revokes in a goroutine.
+func (w *world) revoking(i *issuer, sid string) <-chan bool {
+	committed := make(chan bool, 1)
+	go func() {
+		ok, _ := w.revoke(i, sid)
+		committed <- ok
+	}()
+	return committed
 }

@@ -15,7 +15,7 @@ import (
 // CI runs the same few storms every time. Whoever changes something here runs
 // others too: one in some thousands may show what these do not.
 //
-//	go test -run TestPromiseUnderRandomFaults -seed 5000 -seeds 2000 ./internal/commit
+//	go test ./internal/commit -run TestPromiseUnderRandomFaults -seed 5000 -seeds 2000
 //
 // Seeds that are odd may run into an assumption, "Stamps after a failover" of
 // docs/consistency.md, as 502215 mostly does: all issuers die and the log is lost
@@ -121,7 +121,7 @@ func (s *storm) fault() {
 		func() { s.stall(true) }, func() { s.stall(false) },
 		func() { s.log.loseAcks(2) }, s.log.Interrupt,
 		func() { s.loseLog(s.log.recreate) }, func() { s.loseLog(s.log.purge) },
-		func() { s.loseLog(s.rollback) },
+		func() { s.loseLog(s.rollback) }, func() { s.loseLog(s.leap) },
 
 		func() { s.store.SetDown(true) }, func() { s.store.SetDown(false) },
 		func() { s.store.SetSlow(time.Duration(s.rng.IntN(60)) * time.Millisecond) },
@@ -145,6 +145,11 @@ func (s *storm) rollback() {
 	if !s.stalled {
 		s.log.rollback(s.log.first() + uint64(s.rng.IntN(40)))
 	}
+}
+
+// leap moves the log's clock to one of a few hours, as does a change of its leader.
+func (s *storm) leap() {
+	s.log.leap([...]time.Duration{0, 20 * time.Minute, 40 * time.Minute, 3 * time.Hour, -20 * time.Minute}[s.rng.IntN(5)])
 }
 
 // loseLog applies a fault that the log loses entries by, unless the store lacks

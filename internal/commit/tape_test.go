@@ -88,6 +88,14 @@ func (l *tape) forget(seq uint64, fault func()) {
 	maps.DeleteFunc(l.held, func(at uint64, _ events.Revocation) bool { return at > seq })
 }
 
+// leap moves the log's own clock, and forgets what expires by that.
+func (l *tape) leap(off time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.SetClock(off)
+	maps.DeleteFunc(l.held, func(at uint64, _ events.Revocation) bool { return !l.Has(at) })
+}
+
 // drop removes one revocation, and leaves the rest as it was.
 func (l *tape) drop(sid string) {
 	l.mu.Lock()

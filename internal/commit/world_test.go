@@ -104,6 +104,14 @@ func (w *world) issuerOn(name string, log events.Log) *issuer {
 	return i
 }
 
+// committer is one that reads the log, and nothing else is kept.
+func (w *world) committer(store commit.Store) *commit.Committer {
+	c := commit.NewCommitter(store, w.log, iss, accessTTL, quiet)
+	go c.Follow(w.ctx)
+	synctest.Wait()
+	return c
+}
+
 // revoke ends a session, and notes what was promised, if anything.
 func (w *world) revoke(i *issuer, sid string) (committed bool, err error) {
 	receipt, err := i.Revoke(w.ctx, events.ScopeSession, sid, "test", "test")

@@ -2,11 +2,10 @@ package events
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +17,9 @@ const (
 	beatTimeout = 2 * time.Second
 	// recountPause is the least time between two recounts.
 	recountPause = 20 * time.Second
+	// maxNonce and maxQuestions bound what one beat answers.
+	maxNonce     = 64
+	maxQuestions = 1 << 16
 )
 
 var (
@@ -26,22 +28,44 @@ var (
 	// ErrNotAdmitted: whoever was asked has not yet made sure that this
 	// epoch of the log holds everything it must.
 	ErrNotAdmitted = errors.New("events: epoch not admitted")
+	// ErrBadQuestion: a question without a nonce, or with one that is too long,
+	// or one of too many at a time.
+	ErrBadQuestion = errors.New("events: bad question")
 )
+
+// A Refusal is the error of whoever was asked and did not answer.
+type Refusal struct {
+	By  Role
+	Err error
+}
+
+func (r *Refusal) Error() string { return "events: refused by " + string(r.By) + ": " + r.Err.Error() }
+
+// Unwrap makes a refusal the error that it was refused for.
+func (r *Refusal) Unwrap() error { return r.Err }
 
 // A Barrier answers how far to read, by committing beats. One beat answers all
 // questions that arrived before it was published, and beats are paced, so the
 // cost does not grow with the number of those who ask.
+//
+// The exported fields may be left out, and must not be changed once it is used.
 type Barrier struct {
-	// Stamp returns that of the next beat. It may be nil, and must not be
-	// changed once beats are committed.
+	// Stamp returns that of the next beat.
 	Stamp func() int64
-	// Staleness is the bound B that its owner goes by.
-	Staleness time.Duration
+	// Staleness returns the bound B that its owner goes by.
+	Staleness func() time.Duration
+	// Elapsed is its owner's clock, which nothing sets. Time asleep may count.
+	Elapsed func() time.Duration
+	// Before is called before each beat that answers questions: what it
+	// appends is below the beat. Its error refuses them.
+	Before func(context.Context) error
 
 	log      Log
 	follower *Follower
 	beat     Beat
 	pace     time.Duration
+	clock    logClock
+	failures atomic.Uint64
 
 	mu        sync.Mutex
 	waiting   *round // the questions for the next beat
@@ -51,16 +75,26 @@ type Barrier struct {
 	acked     uint64    // the highest sequence that a beat of ours has got
 }
 
+// A round is the questions that one beat answers.
 type round struct {
 	done   chan struct{}
-	answer Answer
+	nonces []string
+	tree   tree
+	found  found
 	err    error
 }
 
 // NewBarrier makes a barrier over a log and a running follower of that log.
 // Beats start at least pace apart.
 func NewBarrier(log Log, follower *Follower, by Role, id string, pace time.Duration) *Barrier {
-	return &Barrier{log: log, follower: follower, beat: Beat{By: by, ID: id}, pace: pace}
+	start := time.Now()
+	return &Barrier{
+		Stamp:     func() int64 { return 0 },
+		Staleness: func() time.Duration { return 0 },
+		Elapsed:   func() time.Duration { return time.Since(start) },
+		Before:    func(context.Context) error { return nil },
+		log:       log, follower: follower, beat: Beat{By: by, ID: id}, pace: pace,
+	}
 }
 
 // Admit allows answers for the epoch and lineage of p: its caller has made
@@ -80,12 +114,20 @@ func (b *Barrier) admits(p Position) bool {
 	return p.Epoch != "" && p.Epoch == b.admitted.Epoch && p.Lineage == b.admitted.Lineage
 }
 
-// Answer answers a question from outside.
+// Answer answers a question from outside. Its errors are a [Refusal].
 func (b *Barrier) Answer(ctx context.Context, q Question) (Answer, error) {
+	if q.Nonce == "" || len(q.Nonce) > maxNonce {
+		return Answer{}, &Refusal{b.beat.By, fmt.Errorf("%w: nonce of %d bytes", ErrBadQuestion, len(q.Nonce))}
+	}
 	if q.Missed && b.mayRecount() {
 		b.follower.Replay()
 	}
-	return b.Confirm(ctx)
+	r, n := b.join(q.Nonce)
+	if err := r.wait(ctx); err != nil {
+		return Answer{}, &Refusal{b.beat.By, err}
+	}
+	proof, err := r.tree.proof(n)
+	return Answer{Epoch: r.found.pos.Epoch, Seq: r.found.seq, Seal: r.found.seal, Proof: proof}, err
 }
 
 // mayRecount keeps an asker that is itself mistaken from making everyone read
@@ -100,18 +142,39 @@ func (b *Barrier) mayRecount() bool {
 	return true
 }
 
-// Confirm answers one question. The beat is published after Confirm is called.
-func (b *Barrier) Confirm(ctx context.Context) (Answer, error) {
-	r := b.join()
+// A Confirmation is an answer to oneself: what was acknowledged before it was
+// asked for stands in the log up to the beat.
+type Confirmation struct {
+	Position        // up to the beat, as it was read
+	Nonce    string // of the beat
+	State    State  // of the log, after the beat
+	Tally    Tally  // of what was read of it
+}
+
+// Confirm answers a question of one's own. The beat is published after Confirm
+// is called.
+func (b *Barrier) Confirm(ctx context.Context) (Confirmation, error) {
+	r, _ := b.join("")
+	if err := r.wait(ctx); err != nil {
+		return Confirmation{}, err
+	}
+	return r.found.confirmation(), nil
+}
+
+func (r *round) wait(ctx context.Context) error {
 	select {
 	case <-r.done:
-		return r.answer, r.err
+		return r.err
 	case <-ctx.Done():
-		return Answer{}, ctx.Err()
+		return ctx.Err()
 	}
 }
 
-func (b *Barrier) join() *round {
+// Failures is how many beats for questions failed.
+func (b *Barrier) Failures() uint64 { return b.failures.Load() }
+
+// join adds a question to the next round, and returns its number there.
+func (b *Barrier) join(nonce string) (r *round, n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.waiting == nil {
@@ -121,7 +184,16 @@ func (b *Barrier) join() *round {
 			go b.commit()
 		}
 	}
-	return b.waiting
+	switch {
+	case nonce == "":
+	case len(b.waiting.nonces) >= maxQuestions:
+		full := &round{done: make(chan struct{}), err: fmt.Errorf("%w: too many at a time", ErrBadQuestion)}
+		close(full.done)
+		return full, 0
+	default:
+		b.waiting.nonces = append(b.waiting.nonces, nonce)
+	}
+	return b.waiting, int64(len(b.waiting.nonces)) - 1
 }
 
 // commit publishes beats for as long as there are questions.
@@ -136,109 +208,31 @@ func (b *Barrier) commit() {
 			return
 		}
 		pace := time.NewTimer(b.pace)
-		r.answer, r.err = b.round()
+		r.err = b.round(r)
 		close(r.done)
 		<-pace.C
 	}
 }
 
-func (b *Barrier) round() (Answer, error) {
+// round commits a beat and, for those who are to find it in the log, its seal.
+func (b *Barrier) round(r *round) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), beatTimeout)
 	defer cancel()
-	a, pos, err := b.Probe(ctx)
-	if err == nil && !b.admits(pos) {
-		return Answer{}, ErrNotAdmitted
+	if err := b.Before(ctx); err != nil {
+		return err
 	}
-	return a, err
-}
-
-// Probe commits one beat and reads up to it, whether the epoch is admitted or
-// not. Any sign that the log has changed its identity, gone back, or lost
-// something makes the follower verify or replay, and is an error.
-func (b *Barrier) Probe(ctx context.Context) (Answer, Position, error) {
-	before := b.follower.Position()
-	beat := b.beat
-	beat.Nonce = rand.Text()
-	beat.At, beat.StalenessMS = time.Now().UnixMilli(), b.Staleness.Milliseconds()
-	if !b.admits(before) {
-		beat.By = "" // it promises no answers: edges that stand in go on
+	if r.tree, err = newTree(r.nonces); err != nil {
+		return err
 	}
-	if b.Stamp != nil {
-		beat.Stamp = b.Stamp()
+	if r.found, err = b.probe(ctx, r.tree); err != nil {
+		b.failures.Add(1)
+		return err
 	}
-	data, err := json.Marshal(beat)
-	if err != nil {
-		return Answer{}, Position{}, err
+	if !b.admits(r.found.pos) {
+		return ErrNotAdmitted
 	}
-	acked := b.highest()
-	seq, err := b.log.Append(ctx, Record{Kind: KindBeat, Data: data, TTL: beatTTL})
-	if err != nil {
-		return Answer{}, Position{}, err
+	if len(r.nonces) > 0 {
+		r.found.seal, err = b.seal(ctx, r.found)
 	}
-	if !b.advances(acked, seq) {
-		b.follower.Replay()
-		return Answer{}, Position{}, fmt.Errorf("%w: beat at %d, had one at %d", ErrDiverged, seq, acked)
-	}
-	if seq <= before.Seq {
-		b.follower.Verify()
-		return Answer{}, Position{}, fmt.Errorf("%w: beat at %d, had read %d", ErrDiverged, seq, before.Seq)
-	}
-	pos, err := b.follower.CatchUp(ctx, "", seq, beatTimeout)
-	if err != nil {
-		return Answer{}, Position{}, err
-	}
-	if !b.follower.readBeat(seq, beat.Nonce) {
-		b.follower.Replay()
-		return Answer{}, Position{}, fmt.Errorf("%w: the beat at %d is another", ErrDiverged, seq)
-	}
-	answer := Answer{Epoch: pos.Epoch, Seq: seq, Nonce: beat.Nonce, By: b.beat.By, StalenessMS: beat.StalenessMS}
-	answer.State, answer.Count, err = b.audit(ctx, pos)
-	if err != nil {
-		return Answer{}, Position{}, err
-	}
-	return answer, pos, nil
-}
-
-// audit makes sure that the log that took the beat is the one the follower
-// reads, and that nothing is missing from it.
-func (b *Barrier) audit(ctx context.Context, pos Position) (State, uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
-	defer cancel()
-	state, err := b.log.State(ctx)
-	if err != nil {
-		return State{}, 0, err
-	}
-	if state.Epoch != pos.Epoch {
-		b.follower.Verify()
-		return State{}, 0, fmt.Errorf("%w: epoch %s, was reading %s", ErrDiverged, state.Epoch, pos.Epoch)
-	}
-	count, err := b.follower.Count(ctx, state)
-	if err != nil {
-		return State{}, 0, fmt.Errorf("events: audit: %w", err)
-	}
-	if state.Revocations < count {
-		b.follower.Replay()
-		return State{}, 0, ErrIncomplete
-	}
-	return state, count, nil
-}
-
-func (b *Barrier) highest() uint64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.acked
-}
-
-// advances reports whether a beat at seq is behind all that were acknowledged
-// before it was appended. If not, the log has lost what it had acknowledged,
-// and perhaps before anybody read it.
-func (b *Barrier) advances(before, seq uint64) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if seq <= before {
-		b.acked = seq
-		return false
-	}
-	b.acked = max(b.acked, seq)
-	return true
+	return err
 }

@@ -3,8 +3,8 @@ package events
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -17,73 +17,125 @@ const (
 	RoleEdge   Role = "edge" // standing in while no issuer answers
 )
 
-// A Beat is a record without content: that it was committed is what it says.
+// A Beat is a record that proves something by its place in the log: it was
+// committed after the questions to which its Root commits were asked.
 type Beat struct {
 	By    Role   `json:"by"`
 	ID    string `json:"id"`
 	Nonce string `json:"nonce"` // no other beat has it
+	// Root commits to the questions that are answered by this beat.
+	Root *Root `json:"root,omitempty"`
+	// Seal, if set, says what became of an earlier beat.
+	Seal *Seal `json:"seal,omitempty"`
 	// Stamp, if not 0, is above every stamp that the store hands out until
 	// the next beat of an issuer is due, by all that this one knows.
 	Stamp int64 `json:"stamp,omitempty"`
 	// At is the wall clock of whoever commits it, in Unix milliseconds.
 	At int64 `json:"at,omitempty"`
-	// StalenessMS is the bound B that it goes by, in milliseconds.
+	// StalenessMS is the bound B that its owner goes by, in milliseconds.
 	StalenessMS int64 `json:"staleness_ms,omitempty"`
 }
 
-// An Answer tells how far to read: up to the beat with the nonce, which is at
-// Seq. Whoever has applied the log of Epoch up to that very beat knows every
-// revocation that was acknowledged before the question was asked, provided that
-// it has read as many revocations as the answerer had: State is the log's
-// description of itself from after the beat, and Count what the answerer's
-// follower counted for it.
+// A Seal says that its owner has read a beat in the log, and found that the log
+// holds all that it must. It stands in the log itself, behind the beat.
+type Seal struct {
+	Seq   uint64 `json:"seq"`   // of the beat
+	Nonce string `json:"nonce"` // of the beat
+	// State is how the log described itself after the beat, and Tally what
+	// the owner had read of the revocations that it must hold by that.
+	State State `json:"state"`
+	Tally Tally `json:"tally"`
+}
+
+// An Answer tells how far to read. Nothing in it is believed: it only says where
+// in the log the beat and its seal are, and how to show that the beat commits to
+// the question. See [Follower.Sealed].
 type Answer struct {
 	Epoch string `json:"epoch"`
-	Seq   uint64 `json:"seq"`
-	Nonce string `json:"nonce"`
-	By    Role   `json:"by"`
-	State State  `json:"state"`
-	Count uint64 `json:"count"`
-	// StalenessMS is the answerer's bound B, in milliseconds. The asker goes
-	// by the smaller of that and its own.
-	StalenessMS int64 `json:"staleness_ms,omitempty"`
+	Seq   uint64 `json:"seq"`  // of the beat
+	Seal  uint64 `json:"seal"` // sequence of the seal
+	Proof Proof  `json:"proof"`
 }
 
-// CatchUpTo is CatchUp with an answer. The sequence alone proves nothing: after a
-// rollback the log counts through the same numbers again with other messages, and
-// a follower that has read nothing beyond what is left does not notice.
-func (f *Follower) CatchUpTo(ctx context.Context, a Answer, patience time.Duration) (Position, error) {
-	pos, err := f.CatchUp(ctx, a.Epoch, a.Seq, patience)
-	if err == nil && !f.readBeat(a.Seq, a.Nonce) {
+// ErrUnproven: what an answer claims does not stand in the log.
+var ErrUnproven = errors.New("events: the answer is not borne out by the log")
+
+// Sealed waits until the follower has read as far as the answer says, and returns
+// the beat and the seal that it has read there itself. The error wraps
+// ErrUnproven unless the beat commits to the nonce, and the seal behind it is
+// about that beat. A log that was rolled back counts through the same numbers
+// again with other messages, so numbers prove nothing.
+func (f *Follower) Sealed(ctx context.Context, a Answer, nonce string, patience time.Duration) (Beat, Position, error) {
+	pos, err := f.CatchUp(ctx, a.Epoch, a.Seal, patience)
+	if err != nil {
+		return Beat{}, pos, err
+	}
+	beat, seal, lineage := f.beatsAt(a.Seq, a.Seal)
+	if beat == nil || seal == nil || lineage != pos.Lineage {
 		f.Verify()
-		err = fmt.Errorf("%w: the beat at %d is another", ErrDiverged, a.Seq)
+		return Beat{}, pos, fmt.Errorf("%w: no beat at %d, or no seal at %d", ErrUnproven, a.Seq, a.Seal)
+	}
+	switch {
+	case seal.Seal == nil || a.Seal <= a.Seq || seal.Seal.Seq != a.Seq || seal.Seal.Nonce != beat.Nonce:
+		err = fmt.Errorf("%w: the seal at %d is of another beat", ErrUnproven, a.Seal)
+	case !a.Proof.shows(beat.Root, nonce):
+		err = fmt.Errorf("%w: the beat at %d does not commit to the question", ErrUnproven, a.Seq)
+	case seal.Seal.State.Epoch != pos.Epoch:
+		err = fmt.Errorf("%w: the seal at %d is of another log", ErrUnproven, a.Seal)
+	}
+	return Beat{By: beat.By, StalenessMS: beat.StalenessMS, Seal: seal.Seal}, pos, err
+}
+
+// ReadTo is CatchUp with a confirmation of another follower of the same log: it
+// fails unless the very beat has been read.
+func (f *Follower) ReadTo(ctx context.Context, c Confirmation, patience time.Duration) (Position, error) {
+	pos, err := f.CatchUp(ctx, c.Epoch, c.Seq, patience)
+	if err == nil && !f.readBeat(c.Seq, c.Nonce) {
+		f.Verify()
+		err = fmt.Errorf("%w: the beat at %d is another", ErrDiverged, c.Seq)
 	}
 	return pos, err
 }
 
 // readBeat reports whether the beat with the nonce has been read at seq.
 func (f *Follower) readBeat(seq uint64, nonce string) bool {
+	beat, _, _ := f.beatsAt(seq, seq)
+	return beat != nil && nonce != "" && beat.Nonce == nonce
+}
+
+// beatsAt returns what was read at two places in the present lineage, nil where
+// that was no beat, or is too long ago.
+func (f *Follower) beatsAt(first, second uint64) (a, b *Beat, lineage uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return nonce != "" && slices.Contains(f.beats.read[:], beatAt{seq, nonce})
+	return f.beats.at(first), f.beats.at(second), f.pos.Lineage
 }
 
 // beats are the latest beats that were read. Whoever waits for one looks within
 // moments of its being read, and there are some tens of them in a second at most.
 type beats struct {
-	read [256]beatAt
+	read [512]beatAt
 	next int
 }
 
 type beatAt struct {
-	seq   uint64
-	nonce string
+	seq  uint64
+	beat *Beat
 }
 
 func (b *beats) add(m Message) {
 	var beat Beat
 	if m.Kind == KindBeat && json.Unmarshal(m.Data, &beat) == nil {
-		b.read[b.next] = beatAt{m.Seq, beat.Nonce}
+		b.read[b.next] = beatAt{m.Seq, &beat}
 		b.next = (b.next + 1) % len(b.read)
 	}
+}
+
+func (b *beats) at(seq uint64) *Beat {
+	for _, r := range b.read {
+		if r.beat != nil && r.seq == seq {
+			return r.beat
+		}
+	}
+	return nil
 }

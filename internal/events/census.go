@@ -1,8 +1,11 @@
 package events
 
 import (
+	"encoding/binary"
 	"slices"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 const (
@@ -14,11 +17,47 @@ const (
 	censusRecent = 4096
 )
 
+// A Tally says which revocations a reader has counted.
+type Tally struct {
+	// Revocations is how many they are.
+	Revocations uint64 `json:"revocations"`
+	// Digest is the sum of their hashes, so it does not depend on the order.
+	// Two readers that counted the same messages have the same digest; two that
+	// counted as many others have another.
+	Digest uint64 `json:"digest"`
+}
+
+func (t *Tally) add(other Tally) {
+	t.Revocations, t.Digest = t.Revocations+other.Revocations, t.Digest+other.Digest
+}
+
+func (t *Tally) sub(other Tally) {
+	t.Revocations, t.Digest = t.Revocations-other.Revocations, t.Digest-other.Digest
+}
+
 // A census counts the revocations that a log must still hold, by the minute in
 // which the log will expire them. Its size does not depend on their number.
 type census struct {
-	byMinute map[int64]uint64
-	recent   []uint64 // sequences of the latest revocations, ascending
+	byMinute map[int64]Tally
+	recent   []counted // the latest revocations, by ascending sequence
+}
+
+// A counted revocation is one that the census has counted.
+type counted struct {
+	seq    uint64
+	minute int64
+	hash   uint64
+}
+
+// hashOf tells a message of the log from every other.
+func hashOf(seq uint64, data []byte) uint64 {
+	var d xxhash.Digest
+	d.ResetWithSeed(0)
+	var at [8]byte
+	binary.LittleEndian.PutUint64(at[:], seq)
+	_, _ = d.Write(at[:]) // never fails
+	_, _ = d.Write(data)
+	return d.Sum64()
 }
 
 func (c *census) add(m Message) {
@@ -26,39 +65,61 @@ func (c *census) add(m Message) {
 		return
 	}
 	if c.byMinute == nil {
-		c.byMinute = make(map[int64]uint64)
+		c.byMinute = make(map[int64]Tally)
 	}
-	c.byMinute[m.Time.Add(m.TTL).Unix()/60]++
+	one := counted{m.Seq, m.Time.Add(m.TTL).Unix() / 60, hashOf(m.Seq, m.Data)}
+	t := c.byMinute[one.minute]
+	t.add(Tally{1, one.hash})
+	c.byMinute[one.minute] = t
 	if len(c.recent) == censusRecent {
 		c.recent = slices.Delete(c.recent, 0, censusRecent/2)
 	}
-	c.recent = append(c.recent, m.Seq)
+	c.recent = append(c.recent, one)
 }
 
-// upTo returns how many revocations were counted among those up to s.LastSeq
-// and not due to expire at s.Now. Any two readers of the whole log get the same
-// number for the same s. ok is false when the count has moved too far past s.
-func (c *census) upTo(s State) (n uint64, ok bool) {
-	i, _ := slices.BinarySearch(c.recent, s.LastSeq+1)
-	if i == 0 && len(c.recent) >= censusRecent/2 {
-		return 0, false
+// has reports whether the very message is among the latest that were counted.
+func (c *census) has(seq, hash uint64) bool {
+	i, found := slices.BinarySearchFunc(c.recent, seq, bySequence)
+	return found && c.recent[i].hash == hash
+}
+
+func bySequence(c counted, seq uint64) int {
+	switch {
+	case c.seq < seq:
+		return -1
+	case c.seq > seq:
+		return 1
 	}
-	newer := uint64(len(c.recent) - i)
-	return c.live(s.Now) - min(newer, c.live(s.Now)), true
+	return 0
 }
 
-// live returns how many of the counted are not due at now, and forgets those
-// that are long past.
-func (c *census) live(now time.Time) uint64 {
-	from := now.Add(censusSlack).Unix() / 60
-	var n uint64
-	for minute, count := range c.byMinute {
+// upTo returns what was counted of the revocations up to s.LastSeq that are not
+// due to expire at s.Now. Any two readers of the whole log get the same for the
+// same s. ok is false when the count has moved too far past s.
+func (c *census) upTo(s State) (t Tally, ok bool) {
+	i, _ := slices.BinarySearchFunc(c.recent, s.LastSeq+1, bySequence)
+	if i == 0 && len(c.recent) >= censusRecent/2 {
+		return Tally{}, false
+	}
+	from := s.Now.Add(censusSlack).Unix() / 60
+	t = c.live(from)
+	for _, newer := range c.recent[i:] {
+		if newer.minute > from {
+			t.sub(Tally{1, newer.hash})
+		}
+	}
+	return t, true
+}
+
+// live sums up what is due after a minute, and forgets what is long past.
+func (c *census) live(from int64) (t Tally) {
+	for minute, part := range c.byMinute {
 		switch {
 		case minute > from:
-			n += count
+			t.add(part)
 		case minute < from-60: // an hour, should the log's clock step back
 			delete(c.byMinute, minute)
 		}
 	}
-	return n
+	return t
 }

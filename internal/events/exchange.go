@@ -15,7 +15,8 @@ import (
 type Exchange interface {
 	// Ask puts the question to one answerer or, when q.Everyone is set, to
 	// all of them, and returns the first good answer. ErrNoAnswerer says
-	// that there is none to ask.
+	// that there is none to ask. A [Refusal] says that there is one, who does
+	// not answer.
 	Ask(ctx context.Context, q Question) (Answer, error)
 	// Serve answers questions with answer until stop is called, which lets
 	// those that are being answered end. Answer is called in a goroutine of
@@ -26,10 +27,13 @@ type Exchange interface {
 // A Question is: how far must I read to know of every revocation that has been
 // acknowledged by now?
 type Question struct {
+	// Nonce is new and random in every question. The beat that answers it
+	// commits to it, and so was committed after the question was asked.
+	Nonce string `json:"nonce"`
 	// Everyone puts it to all answerers, not to one.
 	Everyone bool `json:"-"`
-	// Missed says that the log, read whole, held fewer revocations than the
-	// last answer counted: the answerer had better count again.
+	// Missed says that the log, read whole, held other revocations than the
+	// last seal counted: the answerer had better count again.
 	Missed bool `json:"missed,omitempty"`
 }
 
@@ -58,6 +62,7 @@ func NewNATSExchange(nc *nats.Conn, region string) *NATSExchange {
 type reply struct {
 	Answer
 	Refused string `json:"refused,omitempty"`
+	By      Role   `json:"by,omitempty"` // of who refuses
 }
 
 // Ask implements Exchange.
@@ -79,12 +84,28 @@ func (x *NATSExchange) Ask(ctx context.Context, q Question) (Answer, error) {
 	if err := x.nc.PublishRequest(subject, inbox, data); err != nil {
 		return Answer{}, fmt.Errorf("events: ask: %w: %w", ErrUnavailable, plain(err))
 	}
-	for {
+	for refused := (*Refusal)(nil); ; {
 		a, err := next(ctx, sub)
-		if err == nil || !q.Everyone || !errors.Is(err, ErrNotAdmitted) {
+		again, isRefusal := errors.AsType[*Refusal](err)
+		switch {
+		case err == nil, !q.Everyone:
+			return a, err
+		case isRefusal:
+			refused = again.orIssuers(refused)
+		case refused != nil: // nobody else has answered
+			return a, refused
+		default:
 			return a, err
 		}
 	}
+}
+
+// orIssuers prefers the refusal of an issuer, which shows that there is one.
+func (r *Refusal) orIssuers(other *Refusal) *Refusal {
+	if other != nil && other.By == RoleIssuer {
+		return other
+	}
+	return r
 }
 
 func next(ctx context.Context, sub *nats.Subscription) (Answer, error) {
@@ -97,10 +118,10 @@ func next(ctx context.Context, sub *nats.Subscription) (Answer, error) {
 	}
 	var r reply
 	if err := json.Unmarshal(msg.Data, &r); err != nil {
-		return Answer{}, fmt.Errorf("events: ask: %w: %w", ErrUnavailable, err)
+		return Answer{}, &Refusal{Err: fmt.Errorf("%w: unreadable answer: %w", ErrUnavailable, err)}
 	}
 	if r.Refused != "" {
-		return Answer{}, fmt.Errorf("%w: %s", ErrNotAdmitted, r.Refused)
+		return Answer{}, &Refusal{r.By, fmt.Errorf("%w: %s", ErrNotAdmitted, r.Refused)}
 	}
 	return r.Answer, nil
 }
@@ -158,6 +179,9 @@ func (x *NATSExchange) respond(ctx context.Context, msg *nats.Msg, answer Answer
 	r := reply{Answer: a}
 	if err != nil {
 		r.Refused = err.Error()
+		if refusal, ok := errors.AsType[*Refusal](err); ok {
+			r.By = refusal.By
+		}
 	}
 	if data, err := json.Marshal(r); err == nil {
 		_ = msg.Respond(data) // the asker asks again

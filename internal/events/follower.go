@@ -43,6 +43,10 @@ type Follower struct {
 	following chan struct{} // closed when the latest follow has ended; nil before the first
 	census    census
 	beats     beats
+	awaited   awaited
+
+	interruptions uint64    // follows that ended otherwise than by our own doing
+	began         time.Time // when the latest follow did; zero once it has so ended
 }
 
 // NewFollower makes a follower that hands every message, in order, to apply.
@@ -74,9 +78,14 @@ func (f *Follower) Run(ctx context.Context) {
 // ended decides how to go on after a follow has ended. It warns once until
 // there is progress again, and returns the level for the next time.
 func (f *Follower) ended(ctx context.Context, err error, level slog.Level) slog.Level {
-	switch {
-	case errors.Is(err, errInterrupted):
+	if errors.Is(err, errInterrupted) {
 		return level
+	}
+	f.mu.Lock()
+	f.interruptions++
+	f.began = time.Time{}
+	f.mu.Unlock()
+	switch {
 	case errors.Is(err, ErrDiverged), errors.Is(err, ErrNoLog) && f.Position().Epoch != "":
 		f.slog.Log(ctx, level, "log diverged, replaying from its start", "error", err)
 		f.startOver()
@@ -103,7 +112,7 @@ func (f *Follower) follow(parent context.Context) error {
 	following := make(chan struct{})
 	defer close(following)
 	f.mu.Lock()
-	f.interrupt, f.following = cancel, following
+	f.interrupt, f.following, f.began = cancel, following, time.Now()
 	after, lineage, caughtUp := f.last, f.pos.Lineage, f.caughtUp
 	f.mu.Unlock()
 
@@ -151,11 +160,15 @@ func (f *Follower) flush(lineage uint64, batch []Message) error {
 	for _, m := range batch {
 		f.census.add(m)
 		f.beats.add(m)
+		f.awaited.read(m)
 	}
 	f.last = Cursor{Epoch: last.Epoch, Seq: last.Seq, Time: last.Time}
 	f.atEnd = last.Pending == 0
 	f.caughtUp = f.caughtUp || f.atEnd
 	f.move(Position{Epoch: last.Epoch, Lineage: f.pos.Lineage, Seq: last.Seq})
+	if f.awaited.passed(last.Seq) {
+		return errInterrupted // something else is there: verify
+	}
 	return nil
 }
 
@@ -271,22 +284,40 @@ func (f *Follower) Replay() {
 	f.Verify()
 }
 
-// Count returns how many revocations the follower has read among those that
-// the log held up to s.LastSeq when it described itself as s, leaving out those
-// about to expire. All who have read the whole log count the same. More than
-// the log itself holds means that it has lost some, by a purge, a deletion or a
-// leap of its clock; fewer than another reader means that they were lost before
-// this follower came to read them. Count waits until the follower has read as
-// far as s.
-func (f *Follower) Count(ctx context.Context, s State) (uint64, error) {
+// Interruptions is how often following has ended by itself: the connection was
+// lost, the log could not be read, or has diverged.
+func (f *Follower) Interruptions() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.interruptions
+}
+
+// Steady is for how long the log has been followed without an interruption.
+func (f *Follower) Steady() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.began.IsZero() {
+		return 0
+	}
+	return time.Since(f.began)
+}
+
+// Count returns what the follower has read of the revocations that the log held
+// up to s.LastSeq when it described itself as s, leaving out those about to
+// expire, and in which lineage. All who have read the whole log count the same.
+// More than the log itself holds means that it has lost some, by a purge or a
+// deletion; others than another reader counted means that something was lost
+// before one of the two came to read it. Count waits until the follower has read
+// as far as s.
+func (f *Follower) Count(ctx context.Context, s State) (t Tally, lineage uint64, err error) {
 	if _, err := f.Wait(ctx, s.Epoch, s.LastSeq); err != nil {
-		return 0, err
+		return Tally{}, 0, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n, ok := f.census.upTo(s)
+	t, ok := f.census.upTo(s)
 	if !ok {
-		return 0, ErrUnavailable
+		return Tally{}, 0, ErrUnavailable
 	}
-	return n, nil
+	return t, f.pos.Lineage, nil
 }

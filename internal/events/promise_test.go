@@ -112,6 +112,7 @@ func (c *cluster) run() {
 		func() { c.log.Remove(1 + c.rng.IntN(3)) },
 		func() { c.log.Rollback(c.issuer.Position().Seq / 2) },
 		func() { c.log.LoseAcks(2) },
+		func() { c.log.SetClock(time.Duration(c.rng.IntN(9)-4) * 20 * time.Minute) },
 	}
 	for step := range 200 {
 		switch k := c.rng.IntN(12); {

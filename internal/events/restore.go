@@ -34,7 +34,7 @@ const restoreWindow = 64
 // would never end while others revoke, or while entries expire in the log a
 // moment before they do in the store.
 func (b *Barrier) Restore(ctx context.Context, live func(context.Context) iter.Seq2[Revocation, error]) (restored int, err error) {
-	_, first, err := b.Probe(ctx)
+	first, err := b.Probe(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -56,7 +56,7 @@ func (b *Barrier) Restore(ctx context.Context, live func(context.Context) iter.S
 // probeSince is Probe, and makes sure that the log and the reading of it are
 // still those of first.
 func (b *Barrier) probeSince(ctx context.Context, first Position) (Position, error) {
-	_, pos, err := b.Probe(ctx)
+	pos, err := b.Probe(ctx)
 	if err == nil && (pos.Epoch != first.Epoch || pos.Lineage != first.Lineage) {
 		err = fmt.Errorf("%w: between two beats", ErrDiverged)
 	}
@@ -159,9 +159,14 @@ func (b *Barrier) held(ctx context.Context, upTo Position) (holding, error) {
 	return nil, ErrUnavailable
 }
 
-// Publish appends one revocation to the log. A cutoff without a stamp would
-// cover nothing, and is refused.
+// Publish appends one revocation to the log, which keeps it for as long as its
+// holders do. A cutoff without a stamp would cover nothing, and is refused.
 func Publish(ctx context.Context, log Log, r Revocation) (seq uint64, err error) {
+	return PublishFor(ctx, log, r, r.TTL())
+}
+
+// PublishFor is Publish, and has the log keep the revocation for another time.
+func PublishFor(ctx context.Context, log Log, r Revocation, life time.Duration) (seq uint64, err error) {
 	if r.Scope.Cutoff() && r.Stamp <= 0 {
 		return 0, fmt.Errorf("%w: a cutoff without a stamp", ErrBadRevocation)
 	}
@@ -169,5 +174,5 @@ func Publish(ctx context.Context, log Log, r Revocation) (seq uint64, err error)
 	if err != nil {
 		return 0, err
 	}
-	return log.Append(ctx, Record{Kind: KindRevocation, Scope: r.Scope, Data: data, TTL: r.TTL()})
+	return log.Append(ctx, Record{Kind: KindRevocation, Scope: r.Scope, Data: data, TTL: life})
 }

@@ -2,9 +2,10 @@ package events
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
+	random "math/rand/v2"
 	"sync"
 	"time"
 )
@@ -23,14 +24,21 @@ type Sync struct {
 	Interval time.Duration
 	// Elapsed is the edge's clock; it counts time asleep.
 	Elapsed func() time.Duration
-	// Renew is told the instant of Elapsed as of which the copy is complete.
-	Renew func(asOf time.Duration)
+	// Renew is told the instant of Elapsed as of which the copy is complete,
+	// and the bound B of whoever answered, 0 if it did not say.
+	Renew func(asOf, bound time.Duration)
+	// Lose is told that Elapsed may have stood still: what was fresh by it is
+	// older than it says. It may be nil.
+	Lose func()
 	// Poke makes it ask at once, after a reconnect for example.
 	Poke <-chan struct{}
 	Log  *slog.Logger
 
-	missed     bool   // of Run's goroutine: a whole replay fell short too
-	recounting uint64 // the lineage of that replay
+	// Of Run's goroutine.
+	missed     bool     // a whole replay fell short too
+	recounting uint64   // the lineage of that replay
+	clock      *reading // the latest of the log's clock
+	alone      alone
 
 	mu    sync.Mutex
 	leave func() // ends standing in; nil while not standing in
@@ -50,8 +58,12 @@ func (s *Sync) Run(ctx context.Context) {
 		}
 		failures++
 		s.Log.Debug("freshness not confirmed", "error", err, "failures", failures)
+		s.alone.note(err, s.Elapsed())
 		s.pause(ctx, s.jitter(s.Interval/4))
-		if failures > 1 {
+		switch {
+		case !s.isAlone():
+			s.stepDown("issuers may be there")
+		case failures > 1:
 			s.standIn(ctx)
 		}
 	}
@@ -59,7 +71,7 @@ func (s *Sync) Run(ctx context.Context) {
 
 // jitter spreads d by a fifth, so that many edges do not ask in step.
 func (s *Sync) jitter(d time.Duration) time.Duration {
-	return d - d/10 + rand.N(d/5+1)
+	return d - d/10 + random.N(d/5+1)
 }
 
 func (s *Sync) pause(ctx context.Context, d time.Duration) {
@@ -84,56 +96,75 @@ func (s *Sync) Round(ctx context.Context) error { return s.round(ctx, Question{E
 func (s *Sync) round(ctx context.Context, q Question) error {
 	asOf := s.Elapsed()
 	before := s.Follower.Position()
+	q.Nonce = rand.Text()
 	answer, err := s.ask(ctx, q)
 	if err != nil {
 		return err
 	}
-	if answer.By == RoleIssuer {
+	if before.Epoch != "" && answer.Epoch != before.Epoch {
+		s.Follower.Verify() // another log, by what is said: the follower shall look
+	}
+	beat, pos, err := s.Follower.Sealed(ctx, answer, q.Nonce, 2*s.Interval)
+	if err != nil {
+		return err
+	}
+	if beat.By == RoleIssuer {
 		go s.stepDown("an issuer answers")
 	}
-	if before.Epoch != "" && answer.Epoch != before.Epoch || answer.Seq <= before.Seq {
-		// Another log, or the same one gone back: the follower shall look.
-		s.Follower.Verify()
-	}
-	if answer.Epoch == before.Epoch && answer.Seq <= before.Seq {
-		return fmt.Errorf("%w: told to read to %d, had read %d", ErrDiverged, answer.Seq, before.Seq)
-	}
-	pos, err := s.Follower.CatchUpTo(ctx, answer, 2*s.Interval)
-	if err != nil {
+	if err := s.stoodStill(reading{beat.Seal.State.Now, asOf, s.Elapsed()}); err != nil {
 		return err
 	}
-	count, err := s.count(ctx, answer.State)
-	if err != nil {
+	if err := s.compare(ctx, pos, beat.Seal); err != nil {
 		return err
 	}
-	if count < answer.Count {
-		// Reading again helps if they were put back; if not, the answerer
-		// counts what is no longer there.
-		s.missed = s.recounting == pos.Lineage && pos.Lineage > 0
-		s.Follower.Replay()
-		s.recounting = s.Follower.Position().Lineage
-		return fmt.Errorf("%w: read %d of %d revocations, the others were gone before", ErrIncomplete, count, answer.Count)
-	}
-	s.missed = false
-	s.Renew(asOf)
-	switch {
-	case count > answer.State.Revocations:
-		// The log lost some, and has perhaps been refilled. The edge keeps
-		// what it has, but starts its count again.
-		s.Log.Warn("log lost revocations that had been read, replaying it")
-		s.Follower.Replay()
-	case pos.Lineage == before.Lineage:
+	s.Renew(asOf, time.Duration(beat.StalenessMS)*time.Millisecond)
+	if pos.Lineage == before.Lineage {
 		// Whoever answered made sure of the log after this edge began to
 		// read it; so the edge may now answer others.
-		s.Barrier.Admit(pos)
+		s.Barrier.adopt(pos, *s.clock)
 	}
 	return nil
 }
 
-func (s *Sync) count(ctx context.Context, state State) (uint64, error) {
+// compare makes sure that the follower has read the very revocations that the
+// owner of the seal had read. If not, something was lost before one of the two
+// came to read it: it is read again, and then the answerer shall count again.
+func (s *Sync) compare(ctx context.Context, pos Position, seal *Seal) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Interval)
 	defer cancel()
-	return s.Follower.Count(ctx, state)
+	tally, lineage, err := s.Follower.Count(ctx, seal.State)
+	switch {
+	case err != nil:
+		return err
+	case lineage != pos.Lineage:
+		return fmt.Errorf("%w: read anew meanwhile", ErrDiverged)
+	case tally == seal.Tally:
+		s.missed = false
+		return nil
+	}
+	s.missed = s.recounting == pos.Lineage && pos.Lineage > 0
+	s.Follower.Replay()
+	s.recounting = s.Follower.Position().Lineage
+	return fmt.Errorf("%w: read %d revocations, another reader %d, and not the same", ErrIncomplete, tally.Revocations, seal.Tally.Revocations)
+}
+
+// stoodStill compares the edge's clock with the log's. If the log's has come much
+// further since the last answer, the edge's may have stood still meanwhile, as it
+// does when a machine is restored from a snapshot. Nobody can say whether before
+// or after this question was asked, so it does not count; the next one does.
+func (s *Sync) stoodStill(now reading) error {
+	was := s.clock
+	s.clock = &now
+	if was == nil {
+		return nil
+	}
+	if missing := now.since(*was); missing > s.Interval/2 {
+		if s.Lose != nil {
+			s.Lose()
+		}
+		return fmt.Errorf("%w: %s more than here since the last answer", ErrClockLeap, missing.Round(time.Millisecond))
+	}
+	return nil
 }
 
 func (s *Sync) ask(ctx context.Context, q Question) (Answer, error) {
@@ -152,8 +183,9 @@ func (s *Sync) standIn(ctx context.Context) {
 	if !s.Barrier.Admitted() || s.standing() {
 		return
 	}
-	s.pause(ctx, rand.N(s.Interval/4+1))
-	if _, err := s.ask(ctx, Question{Everyone: true}); err == nil || ctx.Err() != nil {
+	s.pause(ctx, random.N(s.Interval/4+1))
+	_, err := s.ask(ctx, Question{Nonce: rand.Text(), Everyone: true})
+	if s.alone.note(err, s.Elapsed()); err == nil || ctx.Err() != nil || !s.isAlone() {
 		return
 	}
 	leave, err := s.Exchange.Serve(ctx, s.Barrier.Answer)
@@ -165,6 +197,10 @@ func (s *Sync) standIn(ctx context.Context) {
 	s.leave = leave
 	s.mu.Unlock()
 	s.Log.Info("no issuer answers: standing in")
+}
+
+func (s *Sync) isAlone() bool {
+	return s.alone.is(s.Elapsed(), s.Follower.Steady(), s.Interval)
 }
 
 func (s *Sync) standing() bool {

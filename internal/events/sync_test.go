@@ -56,7 +56,7 @@ func startEdge(ctx context.Context, log events.Log, x events.Exchange, id string
 		Barrier:  events.NewBarrier(log, e.Follower, events.RoleEdge, id, staleness/50),
 		Interval: staleness / 4,
 		Elapsed:  e.elapsed,
-		Renew: func(asOf time.Duration) {
+		Renew: func(asOf, _ time.Duration) {
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			e.asOf = max(e.asOf, asOf)
@@ -108,7 +108,7 @@ func startIssuer(t *testing.T, ctx context.Context, log events.Log, x events.Exc
 
 func (i *issuer) admit(t *testing.T, ctx context.Context) {
 	t.Helper()
-	_, pos, err := i.barrier.Probe(ctx)
+	pos, err := i.barrier.Probe(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +324,7 @@ func TestBeatBelowWhatWasRead(t *testing.T) {
 		log.SetStalled(true)
 		log.Rollback(4)
 		barrier := events.NewBarrier(log, r.Follower, events.RoleIssuer, "issuer", staleness/50)
-		if a, _, err := barrier.Probe(ctx); !errors.Is(err, events.ErrDiverged) {
+		if a, err := barrier.Probe(ctx); !errors.Is(err, events.ErrDiverged) {
 			t.Errorf("answered %+v, %v, want ErrDiverged", a, err)
 		}
 	})

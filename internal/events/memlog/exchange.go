@@ -2,6 +2,7 @@ package memlog
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/curfew-auth/curfew/internal/events"
@@ -58,7 +59,8 @@ func (x *Exchange) Ask(ctx context.Context, q events.Question) (events.Answer, e
 	return first(ctx, asked, q)
 }
 
-// first returns the first good answer, or the last bad one.
+// first returns the first good answer, or a bad one: an issuer's refusal, if there
+// is one.
 func first(ctx context.Context, asked []*answerer, q events.Question) (a events.Answer, err error) {
 	type result struct {
 		answer events.Answer
@@ -77,7 +79,9 @@ func first(ctx context.Context, asked []*answerer, q events.Question) (a events.
 			if r.err == nil {
 				return r.answer, nil
 			}
-			err = r.err
+			if was, ok := errors.AsType[*events.Refusal](err); !ok || was.By != events.RoleIssuer {
+				err = r.err
+			}
 		case <-ctx.Done():
 			return a, ctx.Err()
 		}

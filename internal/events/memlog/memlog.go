@@ -29,6 +29,7 @@ type Log struct {
 	gone     bool // deleted, until it is ensured
 	lose     int  // acknowledgements to lose
 	expired  time.Time
+	clock    time.Duration // how far the log's own clock is off
 }
 
 // New returns a log that exists.
@@ -94,6 +95,22 @@ func (l *Log) SetStalled(stalled bool) { l.update(func() { l.stalled = stalled }
 // LoseAcks makes the next n appends commit but report failure.
 func (l *Log) LoseAcks(n int) { l.update(func() { l.lose = n }) }
 
+// SetClock moves the log's own clock, by which it stamps and expires, as the
+// server's may leap, or the lead go to a server whose clock is another.
+func (l *Log) SetClock(off time.Duration) { l.update(func() { l.clock = off }) }
+
+// Has reports whether the log holds a message at seq.
+func (l *Log) Has(seq uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.expire()
+	_, found := slices.BinarySearchFunc(l.messages, seq, bySeq)
+	return found
+}
+
+// now is the log's own clock.
+func (l *Log) now() time.Time { return time.Now().Add(l.clock) }
+
 // Ensure implements events.Log.
 func (l *Log) Ensure(context.Context) error {
 	l.mu.Lock()
@@ -120,7 +137,7 @@ func (l *Log) Append(ctx context.Context, r events.Record) (seq uint64, err erro
 		l.lastSeq++
 		seq = l.lastSeq
 		l.messages = append(l.messages, events.Message{
-			Epoch: l.name(), Seq: seq, Time: time.Now(), Kind: r.Kind, TTL: r.TTL, Data: slices.Clone(r.Data),
+			Epoch: l.name(), Seq: seq, Time: l.now(), Kind: r.Kind, TTL: r.TTL, Data: slices.Clone(r.Data),
 		})
 		if l.lose > 0 {
 			l.lose--
@@ -141,7 +158,7 @@ func (l *Log) State(context.Context) (events.State, error) {
 		return events.State{}, err
 	}
 	l.expire()
-	s := events.State{Epoch: l.name(), LastSeq: l.lastSeq, Now: time.Now()}
+	s := events.State{Epoch: l.name(), LastSeq: l.lastSeq, Now: l.now()}
 	for _, m := range l.messages {
 		if m.Kind == events.KindRevocation {
 			s.Revocations++
@@ -231,8 +248,8 @@ func bySeq(m events.Message, seq uint64) int { return cmp.Compare(m.Seq, seq) }
 
 // expire drops what is past its TTL, at most once a second, as a server does.
 func (l *Log) expire() {
-	now := time.Now()
-	if now.Sub(l.expired) < time.Second {
+	now := l.now()
+	if since := now.Sub(l.expired); since >= 0 && since < time.Second {
 		return
 	}
 	l.expired = now

@@ -1,0 +1,76 @@
+package commit_test
+
+import (
+	"testing"
+	"time"
+)
+
+// A NATS server expires revocations by its own wall clock, and describes itself by
+// the same clock: a count that goes by it misses nothing. The clock leaps alone, by
+// what a change of the leader brings, and far ahead and back again.
+func TestLeapOfTheLogsClock(t *testing.T) {
+	for name, c := range map[string]struct {
+		age   time.Duration // of the revocation when it leaps
+		clock []time.Duration
+		every time.Duration // between two positions of the clock
+	}{
+		"ahead":                            {age: 10 * time.Second, clock: []time.Duration{40 * time.Minute}},
+		"to a leader that is ahead":        {age: 11 * time.Minute, clock: []time.Duration{20 * time.Minute}},
+		"far ahead and back":               {age: 10 * time.Second, clock: []time.Duration{3 * time.Hour, 0}, every: 3 * time.Second},
+		"ahead and back between two looks": {age: 10 * time.Second, clock: []time.Duration{3 * time.Hour, 0}, every: 300 * time.Millisecond},
+		"at twice the speed":               {age: 10 * time.Second, clock: steps(200, 6*time.Second), every: 6 * time.Second},
+		"back":                             {age: 11 * time.Minute, clock: []time.Duration{-40 * time.Minute}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				a, b := w.issuer("a"), w.issuer("b")
+				w.settled(a, b)
+				old := w.edge("old")
+				sids := w.mustCommit(a, 3)
+				w.sleep(c.age)
+				for _, off := range c.clock {
+					w.log.SetClock(off)
+					w.sleep(c.every)
+				}
+				w.sleep(30 * time.Second)
+				late := w.edge("late")
+				w.sleep(10 * time.Second)
+				if !old.fresh() || !late.fresh() {
+					t.Errorf("fresh %t, started late %t, want both", old.fresh(), late.fresh())
+				}
+				for _, sid := range sids {
+					if old.accepts(sid) || late.accepts(sid) {
+						t.Errorf("accepts %s: old edge %t, late edge %t", sid, old.accepts(sid), late.accepts(sid))
+					}
+				}
+			})
+		})
+	}
+}
+
+func steps(n int, by time.Duration) (clock []time.Duration) {
+	for i := range n {
+		clock = append(clock, time.Duration(i)*by)
+	}
+	return clock
+}
+
+// A clock that is being set right slowly is no leap, however far that goes: nobody
+// reads the log anew.
+func TestSlowClockIsNoLeap(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.issuer("a")
+		w.settled(a)
+		lineage := a.keeper.Position().Lineage
+		for n := range 600 {
+			w.log.SetClock(time.Duration(n) * 80 * time.Millisecond) // 0.8%
+			w.sleep(10 * time.Second)
+			if !a.keeper.Answering() {
+				t.Fatalf("does not answer after %d looks", n)
+			}
+		}
+		if now := a.keeper.Position().Lineage; now != lineage {
+			t.Errorf("read the log anew %d times", now-lineage)
+		}
+	})
+}
