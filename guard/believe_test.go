@@ -30,7 +30,7 @@ func TestVerdictThatIsOldIsNotBelieved(t *testing.T) {
 		"old, but revoked":      {true, time.Hour, true}, // a positive always applies
 		"young, and is revoked": {true, 0, true},
 	} {
-		f := newFallback(nil, time.Second, func() time.Duration { return time.Minute + c.age }, slog.New(slog.DiscardHandler))
+		f := newFallback(nil, always(time.Second), func() time.Duration { return time.Minute + c.age }, slog.New(slog.DiscardHandler))
 		verdict := redisstore.Verdict{Revoked: c.revoked, Vouched: true}
 		got, err := f.believe(asked{Verdict: verdict, at: time.Minute})
 		if (err == nil) != c.good || c.good && got != verdict || !c.good && got.Vouched {
@@ -56,7 +56,7 @@ func TestReplyFromBeforeASleepIsNotBelieved(t *testing.T) {
 
 // Clients that hang up do not close the way to the store for the others.
 func TestHangingUpIsNotTheStoresFault(t *testing.T) {
-	f := newFallback(vouchedStore(t), time.Minute, func() time.Duration { return 0 }, slog.New(slog.DiscardHandler))
+	f := newFallback(vouchedStore(t), always(time.Minute), func() time.Duration { return 0 }, slog.New(slog.DiscardHandler))
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	const asks = 2 * breakerFailures
@@ -78,14 +78,16 @@ func TestHangingUpIsNotTheStoresFault(t *testing.T) {
 func askAsleep(t *testing.T, lookup *redisstore.Lookup, sleep time.Duration) (redisstore.Verdict, error) {
 	t.Helper()
 	var readings atomic.Int64
-	f := newFallback(lookup, time.Minute, func() time.Duration {
+	f := newFallback(lookup, always(time.Minute), func() time.Duration {
 		return time.Duration(min(readings.Add(1)-1, 1)) * sleep
 	}, slog.New(slog.DiscardHandler))
 	return f.ask(t.Context(), redisstore.Question{IDs: []string{"session:x"}})
 }
 
+func always(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
+
 func TestNoStoreIsAnError(t *testing.T) {
-	f := newFallback(nil, time.Second, func() time.Duration { return 0 }, slog.New(slog.DiscardHandler))
+	f := newFallback(nil, always(time.Second), func() time.Duration { return 0 }, slog.New(slog.DiscardHandler))
 	if verdict, err := f.ask(t.Context(), redisstore.Question{IDs: []string{"session:x"}}); err == nil || verdict.Vouched {
 		t.Errorf("%+v, %v", verdict, err)
 	}

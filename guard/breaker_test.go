@@ -17,7 +17,7 @@ import (
 func TestBreakerTellsWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		f := newFallback(nil, time.Second, func() time.Duration { return 0 }, slog.New(slog.NewTextHandler(&log, nil)))
+		f := newFallback(nil, always(time.Second), func() time.Duration { return 0 }, slog.New(slog.NewTextHandler(&log, nil)))
 		ask := func(err error) {
 			_, _ = f.execute(func() (redisstore.Verdict, error) { return redisstore.Verdict{}, err })
 		}

@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/curfew-auth/curfew/internal/cache"
@@ -70,16 +71,17 @@ func (g *Guard) verify(ctx context.Context, raw string) (*verified, error) {
 	if err != nil {
 		return nil, refusal(err)
 	}
-	v := &verified{claims: claims, identity: identityOf(&claims), token: g.token(&claims)}
+	v := &verified{claims: claims, identity: identityOf(&claims), token: g.token(&claims, raw)}
 	g.tokens.Put(raw, v)
 	return v, nil
 }
 
-// token is what the copy is asked about.
-func (g *Guard) token(c *token.Claims) cache.Token {
+// token is what the copy is asked about. The first of its ids covers this token
+// alone.
+func (g *Guard) token(c *token.Claims, raw string) cache.Token {
 	return cache.Token{
 		IDs: [...]cache.Key{
-			g.key(events.ScopeToken, c.Issuer, "", c.ID),
+			g.tokenID(c, raw),
 			g.key(events.ScopeSession, c.Issuer, "", c.SessionID),
 			g.key(events.ScopeKey, c.Issuer, "", c.KeyID),
 		},
@@ -88,6 +90,15 @@ func (g *Guard) token(c *token.Claims) cache.Token {
 		All:    g.key(events.ScopeAll, c.Issuer, "", events.Everybody),
 		Stamp:  c.IssuedAtMillis,
 	}
+}
+
+// tokenID stands for the jti. A foreign token without one is told by what its
+// issuer has signed: the signature itself may be written in more than one way.
+func (g *Guard) tokenID(c *token.Claims, raw string) cache.Key {
+	if c.ID == "" {
+		return g.keys.Of("signed", c.Issuer, raw[:max(0, strings.LastIndexByte(raw, '.'))])
+	}
+	return g.key(events.ScopeToken, c.Issuer, "", c.ID)
 }
 
 func (g *Guard) key(scope events.Scope, issuer, tenant, subject string) cache.Key {

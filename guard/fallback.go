@@ -10,7 +10,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sony/gobreaker/v2"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/curfew-auth/curfew/internal/cache"
 	"github.com/curfew-auth/curfew/internal/redisstore"
@@ -26,21 +25,27 @@ const (
 
 var errNoStore = errors.New("guard: no store configured")
 
+// A store is what is asked. Its calls MUST end with their context.
+type store interface {
+	Lookup(ctx context.Context, q redisstore.Question, staleness time.Duration) (redisstore.Verdict, error)
+	Live(ctx context.Context, q redisstore.Question, issuer, sid string, staleness time.Duration) (redisstore.Verdict, error)
+}
+
 // A fallback asks the store about tokens of which the local copy does not
 // know. It never keeps an answer: only requests that wait at the same time for
 // the same question share one.
 type fallback struct {
-	lookup    *redisstore.Lookup // nil without a store
-	timeout   time.Duration      // LookupTimeout
-	staleness time.Duration
+	lookup    store                // nil without one
+	timeout   time.Duration        // LookupTimeout
+	staleness func() time.Duration // the bound B, which may change
 	elapsed   cache.Elapsed
 	breaker   *gobreaker.CircuitBreaker[redisstore.Verdict]
 	failure   atomic.Value // the store's latest
-	flights   singleflight.Group
+	lookups   lookups
 	took      *prometheus.HistogramVec
 }
 
-func newFallback(lookup *redisstore.Lookup, staleness time.Duration, elapsed cache.Elapsed, log *slog.Logger) *fallback {
+func newFallback(lookup store, staleness func() time.Duration, elapsed cache.Elapsed, log *slog.Logger) *fallback {
 	f := &fallback{
 		lookup: lookup, timeout: LookupTimeout, staleness: staleness, elapsed: elapsed,
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -79,8 +84,8 @@ type asked struct {
 	at time.Duration
 }
 
-// ask puts one question, bounded by LookupTimeout. Its text is the whole identity
-// of the question, and so of the flight that is shared.
+// ask puts one question, bounded by LookupTimeout, waiting for a lookup that is
+// under way included.
 func (f *fallback) ask(ctx context.Context, q redisstore.Question) (redisstore.Verdict, error) {
 	if f.lookup == nil {
 		return redisstore.Verdict{}, errNoStore
@@ -88,26 +93,22 @@ func (f *fallback) ask(ctx context.Context, q redisstore.Question) (redisstore.V
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	background := spanOf(ctx)
-	flight := f.flights.DoChan(q.String(), func() (any, error) {
+	answer, err := f.lookups.do(ctx, q, func() (asked, error) {
+		own, cancel := context.WithTimeout(background, f.timeout)
+		defer cancel()
 		at := f.elapsed()
-		verdict, err := f.execute(func() (redisstore.Verdict, error) {
-			own, cancel := context.WithTimeout(background, f.timeout)
-			defer cancel()
-			// The vouch must still be good when the answer is used.
-			return f.lookup.Lookup(own, q, f.staleness-f.timeout)
-		})
+		verdict, err := f.execute(func() (redisstore.Verdict, error) { return f.lookup.Lookup(own, q, f.vouch()) })
 		return asked{verdict, at}, err
 	})
-	select {
-	case r := <-flight:
-		if r.Err != nil {
-			return redisstore.Verdict{}, r.Err
-		}
-		return f.believe(r.Val.(asked))
-	case <-ctx.Done():
-		return redisstore.Verdict{}, ctx.Err()
+	if err != nil {
+		return redisstore.Verdict{}, err
 	}
+	return f.believe(answer)
 }
+
+// vouch is how old the store's vouch may be: it must still be good when the
+// answer is used.
+func (f *fallback) vouch() time.Duration { return f.staleness() - f.timeout }
 
 // execute measures what the breaker lets through to the store.
 func (f *fallback) execute(ask func() (redisstore.Verdict, error)) (redisstore.Verdict, error) {
@@ -140,9 +141,9 @@ func (f *fallback) live(ctx context.Context, q redisstore.Question, issuer, sid 
 	at := f.elapsed()
 	verdict, err := f.execute(func() (redisstore.Verdict, error) {
 		if sid == "" {
-			return f.lookup.Lookup(ctx, q, f.staleness-f.timeout)
+			return f.lookup.Lookup(ctx, q, f.vouch())
 		}
-		return f.lookup.Live(ctx, q, issuer, sid, f.staleness-f.timeout)
+		return f.lookup.Live(ctx, q, issuer, sid, f.vouch())
 	})
 	if err != nil {
 		return redisstore.Verdict{}, err
@@ -166,9 +167,11 @@ func (g *Guard) ask(ctx context.Context, v *verified) (Identity, error) {
 	switch {
 	case verdict.Revoked:
 		g.metrics.revokedByStore.Inc()
+		g.keep(v, cache.Revoked)
 		return Identity{}, ErrRevoked
 	case verdict.Outdated:
 		g.metrics.outdatedByStore.Inc()
+		g.keep(v, cache.Outdated)
 		return Identity{}, ErrRefreshRequired
 	case err == nil && verdict.Vouched && !g.copy.Doubtful():
 		g.metrics.allowedByStore.Inc()

@@ -110,7 +110,7 @@ func (g *Guard) openMemory() (err error) {
 
 func (g *Guard) openServers() (err error) {
 	cfg := g.config
-	var lookup *redisstore.Lookup
+	var lookup store
 	if cfg.RedisURL != "" {
 		if g.rdb, err = redisstore.Open(cfg.RedisURL, redisstore.Options{Timeout: cfg.lookupTimeout}); err != nil {
 			return err
@@ -120,7 +120,7 @@ func (g *Guard) openServers() (err error) {
 		}
 		lookup = redisstore.NewLookup(g.rdb, cfg.Region)
 	}
-	g.fallback = newFallback(lookup, cfg.Staleness, g.copy.Now, cfg.Log)
+	g.fallback = newFallback(lookup, g.copy.Staleness, g.copy.Now, cfg.Log)
 	g.fallback.timeout = cfg.lookupTimeout
 	if g.nc, err = events.Connect(cfg.NATSURL, cfg.NATSCreds, "curfew edge "+cfg.ID, cfg.Log); err != nil {
 		return err

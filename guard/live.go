@@ -67,7 +67,7 @@ func (g *Guard) recheck(ctx context.Context, w *watch) {
 		w.knowAt(now)
 		return
 	}
-	if RefusalOf(err).Status == http.StatusServiceUnavailable && g.copy.Now()-w.knownAt() <= g.config.Staleness {
+	if RefusalOf(err).Status == http.StatusServiceUnavailable && g.copy.Now()-w.knownAt() <= g.copy.Staleness() {
 		return
 	}
 	w.cancel(err)
@@ -81,7 +81,7 @@ func (g *Guard) recheckAll(ctx context.Context) {
 			w.cancel(fmt.Errorf("%w: the guard is closed", ErrUnknown))
 		}
 	}()
-	for g.watches.wait(ctx, g.config.Staleness/4) {
+	for g.watches.wait(ctx, g.copy.Staleness()/4) {
 		g.recheckEach(ctx, g.watches.all())
 	}
 }
@@ -89,10 +89,10 @@ func (g *Guard) recheckAll(ctx context.Context) {
 // endOverdue ends the connections whose turn does not come in time, because the
 // store is slow and must be asked about many: nothing is known of them.
 func (g *Guard) endOverdue(ctx context.Context) {
-	for events.Sleep(ctx, g.config.Staleness/8) {
+	for events.Sleep(ctx, g.copy.Staleness()/8) {
 		now := g.copy.Now()
 		for _, w := range g.watches.all() {
-			if g.needsStore(w) && w.overdue(now, g.config.Staleness) {
+			if g.needsStore(w) && w.overdue(now, g.copy.Staleness()) {
 				w.cancel(fmt.Errorf("%w: the store is too slow for all connections", ErrUnknown))
 			}
 		}
@@ -122,17 +122,21 @@ func (g *Guard) recheckEach(ctx context.Context, list []*watch) {
 	running.Wait()
 }
 
-// wakeLive has the connections checked that a revocation may concern. It does
-// not wait for that. A tenant, everyone or a key may be all of them.
+// wakeLive has the connections checked that a revocation may concern. A tenant,
+// everyone or a key may be all of them.
 func (g *Guard) wakeLive(r events.Revocation) {
-	var concerned []*watch
 	switch r.Scope {
 	case events.ScopeToken, events.ScopeSession, events.ScopeUser:
-		concerned = g.watches.of(g.key(r.Scope, r.Issuer, r.Tenant, r.Subject))
+		g.recheckSoon(g.key(r.Scope, r.Issuer, r.Tenant, r.Subject))
 	default:
 		g.watches.wake()
 	}
-	if len(concerned) > 0 {
+}
+
+// recheckSoon has the connections checked that one key concerns. It does not wait
+// for that.
+func (g *Guard) recheckSoon(k cache.Key) {
+	if concerned := g.watches.of(k); len(concerned) > 0 {
 		go g.recheckEach(context.Background(), concerned)
 	}
 }

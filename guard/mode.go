@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/curfew-auth/curfew/internal/cache"
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/redisstore"
 )
@@ -62,9 +63,11 @@ func (g *Guard) askStrictly(ctx context.Context, v *verified) (Identity, error) 
 	switch {
 	case verdict.Revoked, known && !verdict.Live && !v.claims.Foreign:
 		g.metrics.revokedByStore.Inc()
+		g.keep(v, cache.Revoked)
 		return Identity{}, ErrRevoked
 	case verdict.Outdated:
 		g.metrics.outdatedByStore.Inc()
+		g.keep(v, cache.Outdated)
 		return Identity{}, ErrRefreshRequired
 	case known:
 		g.metrics.allowedByStore.Inc()

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/testenv"
@@ -140,8 +142,10 @@ func TestCutoffOfTrustedTokens(t *testing.T) {
 	m, p := newMesh(t), newProvider(t)
 	m.keep()
 	n := m.node(trusting(p))
-	iat := func(d time.Duration) string { return p.token(claims{"iat": time.Now().Add(d).Unix()}) }
-	before, without := iat(-time.Minute), p.token(claims{"iat": nil})
+	iat := func(d time.Duration) string {
+		return p.token(claims{"iat": time.Now().Add(d).Unix(), "jti": uuid.NewString()})
+	}
+	before, without := iat(-time.Minute), p.token(claims{"iat": nil, "jti": uuid.NewString()})
 	n.eventually(t, before, nil)
 	n.eventually(t, without, nil)
 	sameSecond, ahead := iat(0), iat(4*time.Second) // now: the cutoff does not come any earlier
@@ -155,7 +159,7 @@ func TestCutoffOfTrustedTokens(t *testing.T) {
 		}
 	}
 	n.want(t, iat(2*time.Minute), nil)
-	n.want(t, p.token(claims{"sub": "u-2"}), nil)
+	n.want(t, p.token(claims{"sub": "u-2", "jti": "j-2"}), nil)
 }
 
 // The store has none of their sessions: strict asks it what is revoked, each

@@ -52,6 +52,28 @@ func lookupClear(b *testing.B, c *Copy, i int) {
 	}
 }
 
+// The same with cutoffs about, as the guard asks.
+func BenchmarkCheck(b *testing.B) {
+	for _, n := range []int{1_000, 1_000_000} {
+		c := filled(b, n)
+		c.Cut(testKey(5), Cutoff{End: 1}, time.Hour)
+		c.CutWide(testKey(6), Cutoff{End: 1}, time.Hour)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			t := testToken(1, 9)
+			for i := 1 << 30; b.Loop(); i += 2 {
+				if i%(1<<16) == 0 {
+					c.Renew(c.Now())
+				}
+				t.IDs[0], t.IDs[1] = testKey(i), testKey(i+1)
+				if c.Check(t) == Revoked {
+					b.Fatal("revoked")
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkAdd(b *testing.B) {
 	for _, n := range []int{1_000_000, 1_000} { // without and, nearly always, with eviction
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -34,7 +34,7 @@ type Config struct {
 	// Entries is how many revoked ids are held exactly, 1 to MaxEntries, at
 	// about 42 bytes each; and a quarter as many users under a cutoff.
 	Entries   int
-	Staleness time.Duration // the bound B, more than 0
+	Staleness time.Duration // the bound B, more than 0; see Copy.Limit
 	Elapsed   Elapsed       // Boottime, except in tests
 }
 
@@ -52,13 +52,14 @@ func (c Config) check() error {
 
 // A Copy is the local copy of what is revoked.
 type Copy struct {
-	staleness time.Duration
-	elapsed   Elapsed
-	revoked   *revoked
-	users     *revoked // cutoffs of users
-	wide      *revoked // cutoffs of tenants and of all
-	fresh     Freshness
-	doubt     atomic.Int64 // instant up to which no miss counts
+	bound   limited
+	elapsed Elapsed
+	revoked *revoked
+	users   *revoked // cutoffs of users
+	wide    *revoked // cutoffs of tenants and of all
+	fresh   Freshness
+	doubt   atomic.Int64 // instant up to which no miss counts
+	steps
 }
 
 // New returns an empty copy, which is syncing.
@@ -72,18 +73,21 @@ func New(cfg Config) (*Copy, error) {
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	return &Copy{staleness: cfg.Staleness, elapsed: cfg.Elapsed, revoked: ids, users: users, wide: wide}, nil
+	c := &Copy{elapsed: cfg.Elapsed, revoked: ids, users: users, wide: wide}
+	c.bound.init(cfg.Staleness)
+	return c, nil
 }
 
 // Lookup says whether any of the ids is revoked by name; see [Copy.Check] for
 // how. Without ids the answer is Unknown.
 func (c *Copy) Lookup(keys ...Key) Answer {
+	w := c.window()
 	f := finding{evicted: len(keys) == 0}
 	for _, k := range keys {
 		exp, _, lost := c.revoked.lookup(k)
 		f.revoked, f.evicted = max(f.revoked, exp), f.evicted || lost
 	}
-	return c.judge(f)
+	return c.judge(w, f)
 }
 
 // Holds reports whether an id is held exactly and unexpired, so that Lookup
@@ -127,7 +131,7 @@ func (c *Copy) Renew(asOf time.Duration) { c.fresh.Renew(asOf) }
 func (c *Copy) Lose() { c.fresh.Lose(c.elapsed()) }
 
 // State is the state of the copy.
-func (c *Copy) State() State { return c.fresh.State(c.elapsed(), c.staleness) }
+func (c *Copy) State() State { return c.fresh.State(c.elapsed(), c.Staleness()) }
 
 // Age is how long ago the copy was known to be complete; ok is false if that
 // was never so or has been lost.

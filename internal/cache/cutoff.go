@@ -25,13 +25,10 @@ type Token struct {
 // Check says whether a token is good. A miss takes no lock (unless removals
 // keep disturbing it) and allocates nothing.
 //
-// The order is the point: the search comes first, the clock is read after it,
-// and freshness is judged at that reading. If the process is stopped, or the
-// machine suspended, anywhere in here, either the pause comes before the clock
-// is read and counts, or the search was already within the bound. Asking first
-// whether the copy is fresh would let a process that slept for an hour in
-// between answer from a copy that is an hour old.
+// The order is the point: what the copy is fresh as of is read first, then the
+// search is made, then the clock is read. See [window] for why.
 func (c *Copy) Check(t *Token) Answer {
+	w := c.window()
 	var f finding
 	for i := range t.IDs {
 		exp, _, lost := c.revoked.lookup(t.IDs[i])
@@ -44,7 +41,7 @@ func (c *Copy) Check(t *Token) Answer {
 		f.cut(c.wide, t.Tenant, t.Stamp)
 		f.cut(c.wide, t.All, t.Stamp)
 	}
-	return c.judge(f)
+	return c.judge(w, f)
 }
 
 // A finding is what a search found: until when the token is revoked or outdated,
@@ -65,15 +62,18 @@ func (f *finding) cut(in *revoked, k Key, stamp int64) {
 	f.evicted = f.evicted || lost
 }
 
-// judge reads the clock, so it MUST come after the search.
-func (c *Copy) judge(f finding) Answer {
+// judge reads the clock, so it MUST come after the search; w MUST be from before
+// the search.
+func (c *Copy) judge(w window, f finding) Answer {
+	c.at("clock")
 	now := c.elapsed()
+	c.at("end")
 	switch {
 	case f.revoked.after(now):
 		return Revoked
 	case f.outdated.after(now):
 		return Outdated
-	case f.evicted, now < time.Duration(c.doubt.Load()), !c.fresh.Fresh(now, c.staleness):
+	case f.evicted, !w.holds(now):
 		return Unknown
 	}
 	return Clear

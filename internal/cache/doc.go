@@ -1,12 +1,13 @@
 // Package cache is the edge's local copy of what is revoked, and of the tokens
 // whose signature was already checked.
 //
-// The promise: [Copy.Check] answers Clear only if none of the token's ids was in
-// the copy, no cutoff in it was at or above the token's stamp, nothing unexpired
-// that could concern the token was ever dropped, nothing unreadable was met, and
-// the copy was fresh within the staleness bound at an instant read after the
-// search. In every other case the answer is Revoked or Outdated, if an entry was
-// found, or Unknown. Memory is bounded by the configuration, whatever is added.
+// The promise: [Copy.Check] answers Clear only if the copy is complete as of an
+// instant that was read before the search, none of the token's ids and no cutoff
+// at or above its stamp was found, nothing unexpired that could concern the token
+// was ever dropped, nothing unreadable had been met by that instant, and a clock
+// reading from after the search is within the staleness bound of that instant.
+// In every other case the answer is Revoked or Outdated, if an entry was found,
+// or Unknown. Memory is bounded by the configuration, whatever is added.
 //
 // What is kept where, and why:
 //

@@ -24,9 +24,14 @@ func (s State) String() string {
 //
 // Both words only grow, so readers need no lock: a reader that meets a
 // concurrent Renew or Lose answers as if it had come just before or after.
+//
+// There is no question "is it fresh now?" by which a miss could be judged. A
+// search that was too old would be judged by a renewal that came after it. So
+// whoever searches calls AsOf before, and reads the clock after.
 type Freshness struct {
 	asOf atomic.Int64 // instant + 1; 0: never renewed
 	lost atomic.Int64 // instant + 1; what was asked up to here counts no more
+	steps
 }
 
 // Renew notes that the copy holds everything acknowledged before asOf, the
@@ -42,29 +47,33 @@ func (f *Freshness) Renew(asOf time.Duration) {
 // answer is still under way, counts no more. Only a question asked later renews.
 func (f *Freshness) Lose(now time.Duration) { raise(&f.lost, int64(now)+1) }
 
-// Age is how long ago the copy was known to be complete; ok is false if that
-// was never so or has been lost.
+// AsOf is the instant up to which the copy is known to be complete; ok is false
+// if that was never so or has been lost. What is searched afterwards holds
+// everything that was acknowledged before it.
+func (f *Freshness) AsOf() (asOf time.Duration, ok bool) {
+	at := f.asOf.Load() // first: a renewal that a loss has overtaken is found lost below
+	f.at("as of")
+	lost := f.lost.Load()
+	f.at("lost")
+	return time.Duration(at - 1), at > lost
+}
+
+// Age is how long before now the copy was known to be complete; ok is that of
+// AsOf. It is for people and gauges: it does not judge a miss.
 func (f *Freshness) Age(now time.Duration) (age time.Duration, ok bool) {
-	asOf := f.asOf.Load()
-	if asOf == 0 || asOf <= f.lost.Load() {
+	asOf, ok := f.AsOf()
+	if !ok {
 		return 0, false
 	}
-	return max(0, now-time.Duration(asOf-1)), true
+	return max(0, now-asOf), true
 }
 
-// Fresh reports whether the age at now is within the bound. To judge a miss,
-// now MUST have been read after the search that missed.
-func (f *Freshness) Fresh(now, bound time.Duration) bool {
-	age, ok := f.Age(now)
-	return ok && age <= bound
-}
-
-// State derives the state at now.
+// State derives the state at now. Like Age, it does not judge a miss.
 func (f *Freshness) State(now, bound time.Duration) State {
-	switch {
-	case f.asOf.Load() == 0:
+	if f.asOf.Load() == 0 {
 		return Syncing
-	case f.Fresh(now, bound):
+	}
+	if age, ok := f.Age(now); ok && age <= bound {
 		return Fresh
 	}
 	return Stale

@@ -14,9 +14,6 @@ func TestFreshnessStates(t *testing.T) {
 		if got := f.State(now, bound); got != state {
 			t.Errorf("at %v: %v, want %v", now, got, state)
 		}
-		if got := f.Fresh(now, bound); got != (state == Fresh) {
-			t.Errorf("at %v: Fresh is %v in state %v", now, got, state)
-		}
 	}
 	want(0, Syncing)
 	want(time.Hour, Syncing)
@@ -47,7 +44,7 @@ func TestLostFreshnessNeedsANewQuestion(t *testing.T) {
 	f.Lose(3 * time.Second)
 	for _, late := range []time.Duration{2 * time.Second, 3 * time.Second} {
 		f.Renew(late) // answers to questions from before the loss
-		if f.Fresh(3*time.Second, bound) {
+		if f.State(3*time.Second, bound) == Fresh {
 			t.Fatalf("a question of %v renewed after a loss at 3s", late)
 		}
 	}
@@ -55,7 +52,7 @@ func TestLostFreshnessNeedsANewQuestion(t *testing.T) {
 		t.Errorf("state %v, want stale", s)
 	}
 	f.Renew(3*time.Second + 1)
-	if !f.Fresh(4*time.Second, bound) {
+	if f.State(4*time.Second, bound) != Fresh {
 		t.Error("a new question did not renew")
 	}
 }

@@ -24,6 +24,7 @@ type revoked struct {
 	count    atomic.Int64
 	overflow *overflow
 	evicted  atomic.Uint64
+	steps
 }
 
 func newRevoked(entries int, cutoffs bool) (*revoked, error) {
@@ -65,16 +66,25 @@ func (r *revoked) add(k Key, c Cutoff, exp seconds, now time.Duration) {
 // not, and whether the id may be among the evicted. The order matters: an id
 // moves from the table to the filter, so it is searched in that order.
 func (r *revoked) lookup(k Key) (exp seconds, c Cutoff, evicted bool) {
+	r.at("table")
 	exp, c, found := r.shard(k).find(k)
 	if !found {
 		exp, c = 0, Cutoff{}
 	}
+	r.at("filter")
 	return exp, c, r.overflow.has(k.halves())
 }
 
 // empty reports whether no lookup can find anything. The order is that of
 // lookup, for the same reason.
-func (r *revoked) empty() bool { return r.count.Load() == 0 && r.overflow.live.Load() == 0 }
+func (r *revoked) empty() bool {
+	r.at("empty")
+	if r.count.Load() != 0 {
+		return false
+	}
+	r.at("empty filter")
+	return r.overflow.live.Load() == 0
+}
 
 func (r *revoked) sweep(now time.Duration) {
 	for i := range r.shards {

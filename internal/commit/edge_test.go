@@ -70,18 +70,31 @@ func (e *edge) revoked(sid string) bool {
 	return e.seen[sid]
 }
 
-// fresh reports whether a miss counts. The clock is read last.
-func (e *edge) fresh() bool {
+// fresh reports whether the edge knows all that was answered until B ago.
+func (e *edge) fresh() bool { return e.within(e.freshAsOf()) }
+
+func (e *edge) freshAsOf() time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.asOf > 0 && e.elapsed()-e.asOf <= staleness
+	return e.asOf
 }
 
-func (e *edge) accepts(sid string) bool {
+func (e *edge) within(asOf time.Duration) bool { return asOf > 0 && e.elapsed()-asOf <= staleness }
+
+// accepts is the decision about a token of a session.
+func (e *edge) accepts(sid string) bool { return e.decide(sid, func() {}) }
+
+// decide reads first as of when the edge is complete, then searches, and reads
+// the clock last. It is held up between any two of them.
+func (e *edge) decide(sid string, heldUp func()) bool {
+	asOf := e.freshAsOf()
+	heldUp()
+	revoked := e.revoked(sid)
+	heldUp()
 	switch {
-	case e.revoked(sid):
+	case revoked:
 		return false
-	case e.fresh():
+	case e.within(asOf):
 		return true
 	}
 	v, err := e.world.store.Lookup(staleness-lookupTimeout, key(sid))
@@ -96,10 +109,11 @@ func (e *edge) cut(t token) bool {
 }
 
 func (e *edge) acceptsToken(t token) bool {
+	asOf := e.freshAsOf()
 	switch {
 	case e.cut(t):
 		return false
-	case e.fresh():
+	case e.within(asOf):
 		return true
 	}
 	v, err := e.world.store.Lookup(staleness - lookupTimeout)

@@ -92,6 +92,7 @@ func (s *storm) run() {
 		case k == 7 && len(s.edges) < 6:
 			s.edges = append(s.edges, s.edge(fmt.Sprint("late edge ", step)))
 		}
+		s.request(step)
 		s.sleep(time.Duration(s.rng.IntN(600)) * time.Millisecond)
 		s.check(fmt.Sprint("step ", step))
 	}
@@ -111,6 +112,26 @@ func (s *storm) begin(sid string) {
 		delete(s.underWay, sid)
 		if committed {
 			s.answered[sid] = time.Now()
+		}
+	})
+}
+
+// request begins a decision that is held up between its steps, while other things
+// go on. Its numbers are not those of the faults, so that a seed stays what it was.
+func (s *storm) request(step int) {
+	rng := rand.New(rand.NewPCG(uint64(step), 3))
+	sid, e := fmt.Sprint("sid-", rng.IntN(step+1)), s.edges[rng.IntN(len(s.edges))]
+	began, pauses := time.Now(), [2]time.Duration{}
+	for i := range pauses {
+		pauses[i] = time.Duration(rng.Int64N(int64(2 * staleness)))
+	}
+	s.running.Go(func() {
+		held := 0
+		accepted := e.decide(sid, func() { time.Sleep(pauses[held]); held++ })
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if at, ok := s.answered[sid]; ok && accepted && began.Sub(at) > staleness {
+			s.t.Errorf("accepted %s, by a request that began %s after the revocation and was held up for %s", sid, began.Sub(at), pauses)
 		}
 	})
 }

@@ -46,6 +46,8 @@ type cluster struct {
 	issuer *issuer
 	edges  []*edge
 
+	requests sync.WaitGroup // that are under way
+
 	mu    sync.Mutex
 	store map[string]events.Revocation // every revocation that was asked for
 	acked map[string]time.Time         // those that were acknowledged
@@ -123,6 +125,7 @@ func (c *cluster) run() {
 		case k < 8 && len(c.edges) < 6:
 			c.edges = append(c.edges, startEdge(c.ctx, c.log, c.x, fmt.Sprint("late ", step)))
 		}
+		c.request(step)
 		time.Sleep(time.Duration(c.rng.IntN(700)) * time.Millisecond)
 		synctest.Wait()
 		c.check(step)
@@ -131,6 +134,27 @@ func (c *cluster) run() {
 	c.log.SetStalled(false)
 	time.Sleep(20 * time.Second)
 	wantFresh(c.t, true, c.edges...)
+	c.requests.Wait()
+}
+
+// request begins a decision that is held up between its steps, while other things
+// go on. Its numbers are not those of the faults, so that a seed stays what it was.
+func (c *cluster) request(step int) {
+	rng := rand.New(rand.NewPCG(uint64(step), 3))
+	id, e := fmt.Sprint("id-", rng.IntN(step+1)), c.edges[rng.IntN(len(c.edges))]
+	began, pauses := time.Now(), [2]time.Duration{}
+	for i := range pauses {
+		pauses[i] = time.Duration(rng.Int64N(int64(2 * staleness)))
+	}
+	c.requests.Go(func() {
+		held := 0
+		accepted := e.decide(id, func() { time.Sleep(pauses[held]); held++ })
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if at, ok := c.acked[id]; ok && accepted && began.Sub(at) > staleness {
+			c.t.Errorf("accepted %s, by a request that began %s after the revocation and was held up for %s", id, began.Sub(at), pauses)
+		}
+	})
 }
 
 func (c *cluster) check(step int) {

@@ -31,19 +31,31 @@ type edge struct {
 
 func (e *edge) elapsed() time.Duration { return time.Since(e.start) }
 
-// fresh reports the decision an edge would take about a token that it does not
-// know to be revoked. The clock is read last.
-func (e *edge) fresh() bool {
+// fresh reports whether the edge may believe a miss of a search that is over
+// when fresh is called: accepts alone may not.
+func (e *edge) fresh() bool { return e.within(e.freshAsOf()) }
+
+func (e *edge) freshAsOf() time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.asOf > 0 && e.elapsed()-e.asOf <= staleness
+	return e.asOf
 }
 
-func (e *edge) accepts(id string) bool {
+func (e *edge) within(asOf time.Duration) bool { return asOf > 0 && e.elapsed()-asOf <= staleness }
+
+// accepts is the decision an edge would take.
+func (e *edge) accepts(id string) bool { return e.decide(id, func() {}) }
+
+// decide reads first as of when the edge is complete, then searches, and reads
+// the clock last. It is held up between any two of them.
+func (e *edge) decide(id string, heldUp func()) bool {
+	asOf := e.freshAsOf()
+	heldUp()
 	e.mu.Lock()
 	revoked := e.seen[id]
 	e.mu.Unlock()
-	return !revoked && e.fresh()
+	heldUp()
+	return !revoked && e.within(asOf)
 }
 
 func startEdge(ctx context.Context, log events.Log, x events.Exchange, id string) *edge {
