@@ -95,7 +95,7 @@ func reachGuards(ctx context.Context, w *world, n int) (took []time.Duration, er
 func (w *world) revokeEverywhere(ctx context.Context, guards []*guard.Guard) (time.Duration, error) {
 	now, sid := time.Now(), uuid.NewString()
 	raw, err := w.keys.Mint(token.Claims{
-		Issuer: issuer, Subject: "u", ID: uuid.NewString(), SessionID: sid, Tenant: "default", Audience: []string{audience},
+		Issuer: issuer, Subject: "u", ID: uuid.NewString(), SessionID: sid, Tenant: "default", Region: "local", Audience: []string{audience},
 		IssuedAt: now, ExpiresAt: now.Add(time.Hour), IssuedAtMillis: now.UnixMilli(),
 	})
 	if err != nil {

@@ -94,7 +94,7 @@ func (w *world) openKeys() error {
 	}
 	now := time.Now()
 	w.token, err = w.keys.Mint(token.Claims{
-		Issuer: issuer, Subject: "user-0197f3c8", ID: rand.Text(), SessionID: rand.Text(), Tenant: "default",
+		Issuer: issuer, Subject: "user-0197f3c8", ID: rand.Text(), SessionID: rand.Text(), Tenant: "default", Region: "local",
 		Audience: []string{audience}, Roles: []string{"user", "editor"}, IssuedAt: now, ExpiresAt: now.Add(12 * time.Hour),
 		IssuedAtMillis: now.UnixMilli(),
 	})

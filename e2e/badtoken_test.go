@@ -21,7 +21,7 @@ func (c *cluster) forge(t *testing.T, of grant, keys string, change func(*token.
 	now := time.Now()
 	claims := token.Claims{
 		Issuer: c.issuerURL(), Subject: of.UserID, Audience: []string{"curfew"}, ID: "forged", SessionID: of.SessionID,
-		Tenant: "default", IssuedAt: now.Add(-time.Hour), IssuedAtMillis: now.Add(-time.Hour).UnixMilli(), ExpiresAt: now.Add(time.Hour),
+		Tenant: "default", Region: "local", IssuedAt: now.Add(-time.Hour), IssuedAtMillis: now.Add(-time.Hour).UnixMilli(), ExpiresAt: now.Add(time.Hour),
 	}
 	change(&claims)
 	raw, err := ring.Mint(claims)

@@ -110,7 +110,7 @@ func benchTokens(b *testing.B, keyring *token.Keyring) (raw []string) {
 	now := time.Now()
 	for range 256 {
 		t, err := keyring.Mint(token.Claims{
-			Issuer: benchIssuer, Subject: "u-1", ID: crand.Text(), SessionID: crand.Text(), Tenant: "default",
+			Issuer: benchIssuer, Subject: "u-1", ID: crand.Text(), SessionID: crand.Text(), Tenant: "default", Region: "local",
 			Audience: []string{benchAudience}, Roles: []string{"user"}, IssuedAt: now, ExpiresAt: now.Add(time.Hour),
 			IssuedAtMillis: now.UnixMilli(),
 		})

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -43,12 +44,14 @@ func (g *Guard) CheckMode(ctx context.Context, raw string, mode Mode) (Identity,
 		return v.identity, nil
 	}
 	switch answer := g.copy.Check(&v.token); {
-	case answer == cache.Revoked:
+	case answer == cache.Revoked, g.revokedKeys.has(v.token.IDs[2]):
 		g.metrics.revokedLocally.Inc()
 		return Identity{}, ErrRevoked
 	case answer == cache.Outdated:
 		g.metrics.outdatedLocally.Inc()
 		return Identity{}, ErrRefreshRequired
+	case g.clocks.behind.Load() != 0:
+		return g.undecided(v, g.config.FailOpen && mode == Local, g.clocks.trouble())
 	case mode != Local:
 		return g.askStrictly(ctx, v)
 	case answer == cache.Clear:
@@ -70,6 +73,9 @@ func (g *Guard) verify(ctx context.Context, raw string) (*verified, error) {
 	claims, err := g.verifier.Verify(ctx, raw)
 	if err != nil {
 		return nil, refusal(err)
+	}
+	if !claims.Foreign && claims.Region != g.config.Region {
+		return nil, fmt.Errorf("%w: of another region", ErrInvalid)
 	}
 	v := &verified{claims: claims, identity: identityOf(&claims), token: g.token(&claims, raw)}
 	g.tokens.Put(raw, v)
@@ -117,6 +123,9 @@ func (g *Guard) hold(r events.Revocation) {
 		g.copy.Cut(key, at, r.TTL())
 	case events.ScopeTenant, events.ScopeAll:
 		g.copy.CutWide(key, at, r.TTL())
+	case events.ScopeKey:
+		g.revokedKeys.note(key, r)
+		g.copy.Add(key, r.TTL())
 	default:
 		g.copy.Add(key, r.TTL())
 	}

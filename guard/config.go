@@ -1,7 +1,9 @@
 package guard
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -18,11 +20,15 @@ import (
 type Config struct {
 	// ID is the name of this node, unique in its region: 1 to 64 letters,
 	// digits, - or _.
-	ID     string
-	Region string // default "local"
+	ID string
+	// Region is the one whose log is followed; default "local". Tokens of our
+	// issuer that name another, or none, are refused: what is revoked of them
+	// is in another log.
+	Region string
 
 	// URL is where this node can be reached, for the list of edges that
 	// admins see; optional. Version is what it runs; default: this module's.
+	// Whatever is not printable ASCII in it becomes a hyphen.
 	URL, Version string
 
 	NATSURL   string
@@ -40,9 +46,11 @@ type Config struct {
 	// TrustedIssuers are others whose tokens are accepted besides.
 	TrustedIssuers []TrustedIssuer
 
-	// Staleness is the bound B; default 5s. Issuers must use the same.
+	// Staleness is the bound B; default 5s. Where the issuers' is smaller,
+	// theirs holds.
 	Staleness time.Duration
-	// Leeway is how long after its exp a token is still good; default 5s.
+	// Leeway is how long after its exp a token is still good; default 5s. With
+	// Staleness it may be 5 minutes at most.
 	Leeway time.Duration
 	// CacheEntries bounds revoked ids and verified tokens, each; default
 	// 1,000,000. Verified tokens take 256 MiB at most.
@@ -77,11 +85,11 @@ func (c *Config) setDefaults() error {
 	if c.Mode > Strict {
 		return errors.New("guard: no such Mode")
 	}
-	if c.Version == "" {
-		c.Version = version.String()
-	}
-	if c.Region == "" {
+	if c.Version = shown(cmp.Or(c.Version, version.String())); c.Region == "" {
 		c.Region = "local"
+	}
+	if !fleet.ValidID(c.Region) {
+		return errors.New("guard: Region must be 1 to 64 letters, digits, - or _")
 	}
 	if c.JWKSURL == "" {
 		c.JWKSURL = strings.TrimRight(c.Issuer, "/") + "/.well-known/jwks.json"
@@ -95,6 +103,9 @@ func (c *Config) setDefaults() error {
 	if c.Leeway == 0 {
 		c.Leeway = 5 * time.Second
 	}
+	if c.Leeway < 0 || max(c.Leeway, c.Staleness) > margin || c.Leeway+c.Staleness > margin-maxBehind {
+		return fmt.Errorf("guard: Leeway and Staleness must be %v together at most: revocations are not kept for longer", margin-maxBehind)
+	}
 	if c.CacheEntries == 0 {
 		c.CacheEntries = 1_000_000
 	}
@@ -105,4 +116,16 @@ func (c *Config) setDefaults() error {
 		c.Registerer = prometheus.NewRegistry()
 	}
 	return nil
+}
+
+// shown makes text fit for a report to the issuers, which show it to people.
+func shown(text string) string {
+	const longest = 64
+	text = strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' {
+			return '-'
+		}
+		return r
+	}, text)
+	return text[:min(len(text), longest)]
 }

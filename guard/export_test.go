@@ -17,3 +17,13 @@ func (g *Guard) LiveConnections() int { return len(g.watches.all()) }
 
 // Asked is how many questions the store has been put, or is being put.
 func (g *Guard) Asked() uint32 { return g.fallback.breaker.Counts().Requests }
+
+// Limit tells the node the bound of the issuers.
+func (g *Guard) Limit(bound time.Duration) { g.limit(bound) }
+
+// RevokedKeys is how many are remembered.
+func (g *Guard) RevokedKeys() int {
+	g.revokedKeys.mu.Lock()
+	defer g.revokedKeys.mu.Unlock()
+	return len(g.revokedKeys.held)
+}

@@ -176,13 +176,19 @@ func (g *Guard) ask(ctx context.Context, v *verified) (Identity, error) {
 	case err == nil && verdict.Vouched && !g.copy.Doubtful():
 		g.metrics.allowedByStore.Inc()
 		return v.identity, nil
-	case g.config.FailOpen:
+	}
+	return g.undecided(v, g.config.FailOpen, whyUnknown(verdict, err))
+}
+
+// undecided answers what cannot be known.
+func (g *Guard) undecided(v *verified, open bool, why error) (Identity, error) {
+	if open {
 		g.metrics.allowedUnknown.Inc()
-		g.failingOpen(err)
+		g.failingOpen(why)
 		return v.identity, nil
 	}
 	g.metrics.unknown.Inc()
-	return Identity{}, fmt.Errorf("%w: %w", ErrUnknown, whyUnknown(verdict, err))
+	return Identity{}, fmt.Errorf("%w: %w", ErrUnknown, why)
 }
 
 func whyUnknown(verdict redisstore.Verdict, err error) error {

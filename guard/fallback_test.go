@@ -38,7 +38,7 @@ func TestCutOff(t *testing.T) {
 	}
 	m.toRedis.Cut()
 	n.eventually(t, good, guard.ErrUnknown)
-	n.want(t, ended, guard.ErrUnknown)
+	n.want(t, ended, guard.ErrRevoked) // the store has told
 	testenv.Must(t, errors.Join(m.toRedis.Heal(), m.toNATS.Heal()))
 	testenv.Eventually(t, ceiling, func() error {
 		if s := n.Status(); s.State != "fresh" || s.Store != "vouched" {

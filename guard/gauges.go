@@ -2,6 +2,7 @@ package guard
 
 import (
 	"runtime"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sony/gobreaker/v2"
@@ -28,6 +29,8 @@ func registerGauges(r prometheus.Registerer, g *Guard) {
 	}
 	gauge("ready", "1 once this node may be sent requests.", func() float64 { return one(g.Ready() == nil) })
 	gauge("fresh_age_seconds", "Time since the copy was known to be complete; -1 if it never was.", g.freshAge)
+	gauge("clock_behind_seconds", "How far this node's wall clock is behind an issuer's, if it is too far to accept tokens; else 0.",
+		func() float64 { return time.Duration(g.clocks.behind.Load()).Seconds() })
 	gauge("entries", "Revoked ids held.", func() float64 { return float64(g.copy.Entries()) })
 	gauge("overflowed", "Revoked ids that had to leave and are covered by the filter.", func() float64 { return float64(g.copy.Overflowed()) })
 	counter("evictions_total", "Revoked ids that had to leave the copy before they expired.", func() float64 { return float64(g.copy.Evictions()) })

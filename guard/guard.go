@@ -42,10 +42,15 @@ type Guard struct {
 	sync     *events.Sync
 	metrics  *metrics
 	watches  *watches
-	reporter *fleet.Reporter
+	clocks   *clocks
 
-	nc  *nats.Conn
-	rdb redis.UniversalClient
+	revokedKeys *revokedKeys
+	reporter    *fleet.Reporter
+
+	nc          *nats.Conn
+	rdb         redis.UniversalClient
+	reconnected <-chan struct{}
+	poke        chan struct{} // of capacity 1: has the sync ask at once
 
 	wasFresh   atomic.Bool
 	lag        atomic.Uint64                   // messages behind, at the last batch
@@ -65,7 +70,7 @@ func New(ctx context.Context, cfg Config) (*Guard, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	g := &Guard{config: cfg, watches: newWatches(), changed: make(chan struct{}, 1), keys: cache.NewKeys(), remote: token.NewRemoteKeys(cfg.JWKSURL, nil, cfg.Log)}
+	g := &Guard{config: cfg, watches: newWatches(), changed: make(chan struct{}, 1), poke: make(chan struct{}, 1), keys: cache.NewKeys(), remote: token.NewRemoteKeys(cfg.JWKSURL, nil, cfg.Log)}
 	g.store.Store(storeDown)
 	if err := errors.Join(g.openMemory(), g.openServers()); err != nil {
 		g.closeServers()
@@ -80,6 +85,7 @@ func New(ctx context.Context, cfg Config) (*Guard, error) {
 	}
 	for _, loop := range []func(context.Context){
 		g.follower.Run, g.sync.Run, g.sweep, g.watch, g.recheckAll, g.endOverdue, g.reporter.Run,
+		g.watchClocks, g.passReconnects,
 	} {
 		g.running.Go(func() { loop(ctx) })
 	}
@@ -92,6 +98,7 @@ func (g *Guard) openMemory() (err error) {
 	if err != nil {
 		return err
 	}
+	g.clocks = newClocks(g.copy.Now, cfg.Log)
 	if g.tokens, err = cache.NewTokens[*verified](cfg.CacheEntries, tokenBytes); err != nil {
 		return err
 	}
@@ -105,7 +112,7 @@ func (g *Guard) openMemory() (err error) {
 	if err != nil {
 		return err
 	}
-	return g.openTrusted(own)
+	return errors.Join(g.openTrusted(own), g.openRevokedKeys())
 }
 
 func (g *Guard) openServers() (err error) {
@@ -129,6 +136,7 @@ func (g *Guard) openServers() (err error) {
 	if err != nil {
 		return err
 	}
+	g.reconnected = events.Reconnects(g.nc)
 	g.follower = events.NewFollower(log, g.apply, cfg.Log)
 	g.sync = &events.Sync{
 		Exchange: events.NewNATSExchange(g.nc, cfg.Region),
@@ -137,7 +145,7 @@ func (g *Guard) openServers() (err error) {
 		Interval: cfg.Staleness / 4,
 		Elapsed:  g.copy.Now,
 		Renew:    g.renew,
-		Poke:     events.Reconnects(g.nc),
+		Poke:     g.poke,
 		Log:      cfg.Log,
 	}
 	return nil
@@ -177,7 +185,7 @@ func (g *Guard) apply(batch []events.Message) error {
 		case events.KindBeat:
 			var b events.Beat
 			if json.Unmarshal(m.Data, &b) == nil {
-				g.sync.SawBeat(b.By)
+				g.heardBeat(m, b)
 			}
 		}
 	}
@@ -206,5 +214,6 @@ func (g *Guard) applyRevocation(m events.Message) {
 func (g *Guard) sweep(ctx context.Context) {
 	for events.Sleep(ctx, sweepInterval) {
 		g.copy.Sweep()
+		g.revokedKeys.sweep()
 	}
 }

@@ -170,7 +170,8 @@ func TestConnectionsEndWhenTheStoreIsSlow(t *testing.T) {
 	stateless := n.connect(t, raw, guard.Stateless)
 	var warm sync.WaitGroup // so that no question waits for a new connection to the store
 	for range 1000 {
-		warm.Go(func() { _ = n.in(t, guard.Strict, raw) })
+		another := m.token("s-2", "", time.Hour)
+		warm.Go(func() { _ = n.in(t, guard.Strict, another) })
 	}
 	warm.Wait()
 	testenv.Must(t, m.toRedis.Delay(20*time.Millisecond))

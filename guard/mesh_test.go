@@ -229,7 +229,7 @@ func (m *mesh) token(sid, jti string, life time.Duration) string {
 	}
 	now := time.Now()
 	raw, err := m.keys.Mint(token.Claims{
-		Issuer: issuer, Subject: "u-1", ID: jti, SessionID: sid, Tenant: "default", Audience: []string{api},
+		Issuer: issuer, Subject: "u-1", ID: jti, SessionID: sid, Tenant: "default", Region: "local", Audience: []string{api},
 		Roles: []string{"admin"}, IssuedAt: now, ExpiresAt: now.Add(life), IssuedAtMillis: now.UnixMilli(),
 	})
 	testenv.Must(m.t, err)

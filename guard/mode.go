@@ -3,7 +3,6 @@ package guard
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/curfew-auth/curfew/internal/cache"
 	"github.com/curfew-auth/curfew/internal/events"
@@ -73,8 +72,7 @@ func (g *Guard) askStrictly(ctx context.Context, v *verified) (Identity, error) 
 		g.metrics.allowedByStore.Inc()
 		return v.identity, nil
 	}
-	g.metrics.unknown.Inc()
-	return Identity{}, fmt.Errorf("%w: %w", ErrUnknown, whyUnknown(verdict, err))
+	return g.undecided(v, false, whyUnknown(verdict, err))
 }
 
 // question is what the store is asked about the token.

@@ -6,10 +6,6 @@ import (
 	"github.com/curfew-auth/curfew/internal/cache"
 )
 
-// toldMargin is how much longer than the token could be accepted here the copy
-// keeps what the store has said of it: this node's wall clock may be set back.
-const toldMargin = 15 * time.Minute
-
 // keep takes into the copy what the store has said of a token: no request with
 // it is accepted here any more, although the log has not brought the revocation
 // yet, and whatever the store says later. The store does not say what it was that
@@ -19,7 +15,8 @@ const toldMargin = 15 * time.Minute
 //   - Outdated: a cutoff of its user, of its tenant or of all covers its stamp,
 //     so that every token of this user stamped at or before it is outdated too.
 func (g *Guard) keep(v *verified, told cache.Answer) {
-	life := time.Until(v.claims.ExpiresAt.Add(g.config.Leeway + toldMargin)) // saturates
+	// The margin is for this node's wall clock, which may be set back.
+	life := time.Until(v.claims.ExpiresAt.Add(g.config.Leeway + margin)) // saturates
 	switch told {
 	case cache.Revoked:
 		g.copy.Add(v.token.IDs[0], life)

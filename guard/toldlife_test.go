@@ -28,7 +28,7 @@ func TestToldIsKeptUntilTheTokenIsOver(t *testing.T) {
 			c := token.Claims{Issuer: "iss", ID: "j", Subject: "u", Tenant: "t", IssuedAtMillis: 7, ExpiresAt: time.Now().Add(time.Minute)}
 			v := &verified{claims: c, token: g.token(&c, "")}
 			g.keep(v, told)
-			time.Sleep(time.Minute + 5*time.Second + toldMargin - time.Millisecond)
+			time.Sleep(time.Minute + 5*time.Second + margin - time.Millisecond)
 			if got := g.copy.Check(&v.token); got != told {
 				t.Errorf("%v, want %v", got, told)
 			}

@@ -133,7 +133,7 @@ func forged(change func(*token.Claims)) func(*testing.T, *world) call {
 	return func(t *testing.T, w *world) call {
 		now := time.Now()
 		claims := token.Claims{
-			Issuer: w.issuer, Subject: "u", Audience: []string{"curfew"}, ID: "j", SessionID: "s", Tenant: "default",
+			Issuer: w.issuer, Subject: "u", Audience: []string{"curfew"}, ID: "j", SessionID: "s", Tenant: "default", Region: "local",
 			IssuedAt: now.Add(-time.Hour), IssuedAtMillis: now.Add(-time.Hour).UnixMilli(), ExpiresAt: now.Add(time.Hour),
 		}
 		change(&claims)

@@ -97,7 +97,7 @@ func (m *mesh) token(sid string, life time.Duration) string {
 	m.t.Helper()
 	now := time.Now()
 	raw, err := m.keys.Mint(token.Claims{
-		Issuer: issuer, Subject: "u-1", ID: uuid.NewString(), SessionID: sid, Tenant: "default", Audience: []string{"api"},
+		Issuer: issuer, Subject: "u-1", ID: uuid.NewString(), SessionID: sid, Tenant: "default", Region: "local", Audience: []string{"api"},
 		Roles: []string{"admin"}, Scope: "read", IssuedAt: now, ExpiresAt: now.Add(life), IssuedAtMillis: now.UnixMilli(),
 	})
 	testenv.Must(m.t, err)
