@@ -46,8 +46,8 @@ func (w *workload) ask(ctx context.Context, n *node, method, path, bearer string
 	if bearer != "" {
 		req.Header.Set("Authorization", "Bearer "+bearer)
 	}
-	a.Start = w.rec.Now()
-	defer func() { a.End = w.rec.Now() }()
+	a.Start = w.cluster.rec.Now()
+	defer func() { a.End = w.cluster.rec.Now() }()
 	resp, err := n.client.Do(req)
 	if err != nil {
 		return a

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curfew-auth/curfew/chaos/history"
 	"github.com/curfew-auth/curfew/internal/testenv"
 	"github.com/curfew-auth/curfew/internal/testenv/backend"
 	"github.com/curfew-auth/curfew/internal/testenv/faultproxy"
@@ -30,19 +31,21 @@ type cluster struct {
 	t       testing.TB
 	bin     testenv.Bin
 	secrets secrets
-	iss     string // in front of all issuers
+	iss     string            // in front of all issuers
+	rec     *history.Recorder // of what clients see
 
 	nats           *backend.NATSCluster
 	redis, replica *backend.Redis
 	replication    *faultproxy.Proxy // from the replica to the primary
 	issuers, edges []*node
+	orphaned       func() // ends the lapse while every issuer is dead; nil while one lives
 }
 
 func startCluster(t testing.TB) *cluster {
 	t.Helper()
-	c := &cluster{t: t, bin: testenv.BuildBinaries(t, false), secrets: makeSecrets(t)}
-	c.nats = testenv.NATSCluster(t, 3)
-	c.redis = testenv.Redis(t, backend.RedisOptions{AppendOnly: true})
+	c := &cluster{t: t, bin: testenv.BuildBinaries(t, false), secrets: makeSecrets(t), rec: history.NewRecorder(nil)}
+	c.nats = testenv.LeapingNATSCluster(t, 3)
+	c.redis = testenv.Redis(t, backend.RedisOptions{AppendOnly: true, Leaping: true})
 	c.replication = testenv.Proxy(t, c.redis.Addr())
 	c.replica = testenv.Replica(t, c.redis, c.replication.Addr())
 	c.iss = c.frontIssuers()

@@ -34,7 +34,7 @@ type crashing struct {
 // gets no 200; and if the store has taken the revocation, another issuer carries it on.
 func TestCrash(t *testing.T) {
 	c := startCluster(t)
-	r := &crashing{cluster: c, workload: &workload{cluster: c, rec: history.NewRecorder(nil)}}
+	r := &crashing{cluster: c, workload: &workload{cluster: c}}
 	spec := c.issuerSpec(3)
 	spec.Path = testenv.BuildCrashing(t)
 	r.victim = c.startNode(spec)

@@ -20,6 +20,7 @@ const (
 	theLog  part = "log"
 	store   part = "store"
 	links   part = "links"
+	abroad  part = "another region"
 	all     part = "all" // is never paired
 )
 
@@ -30,6 +31,8 @@ type fault struct {
 	// loses says that the log's or the store's content is lost. Losing both
 	// at once is beyond the promise.
 	loses bool
+	// recent faults are in most pairs: the others have had their turn.
+	recent bool
 	// inject breaks it, and returns when it is broken.
 	inject func(context.Context, *run) error
 	// while, if not nil, acts while it is broken; what it does may take
@@ -52,7 +55,7 @@ func (f fault) hurts(o fault) bool {
 // pair makes one fault of two: the second comes later, and is healed first or
 // last. Nothing is promised about availability.
 func pair(f, second fault, later time.Duration, firstHeals bool) fault {
-	both := fault{name: f.name + " + " + second.name, part: all}
+	both := fault{name: f.name + " + " + second.name, part: all, loses: f.loses || second.loses}
 	both.inject = func(ctx context.Context, r *run) error {
 		if err := f.inject(ctx, r); err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)

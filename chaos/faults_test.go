@@ -8,7 +8,7 @@ import "context"
 // the store makes every later replay longer.
 func single() []fault {
 	var all []fault
-	for _, some := range [][]fault{issuerFaults(), edgeFaults(), logFaults(), storeFaults(), otherFaults()} {
+	for _, some := range [][]fault{issuerFaults(), edgeFaults(), logFaults(), storeFaults(), clockFaults(), otherFaults()} {
 		all = append(all, some...)
 	}
 	return all
@@ -64,6 +64,7 @@ func alwaysFresh(r *run, res result) error {
 func edgeFaults() []fault {
 	return []fault{
 		{name: "an edge stopped", part: edge2, inject: stopEdge, while: askTheStopped, heal: wakeEdge, after: wokeUpRight},
+		{name: "an edge preempted", part: edge2, recent: true, inject: preempt, heal: calmDown},
 		{name: "an edge killed", part: edge3, inject: killEdge, heal: restartEdge},
 		{name: "an edge cut from the log", part: edge1, inject: cutLog(first), heal: healLinks(first), answered: 0.99},
 		{name: "an edge cut from the store", part: edge1, inject: cutStore(first), heal: healLinks(first), accepted: 0.999},

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,36 @@ func (n *node) env(nodes []*backend.NATS) []string {
 	}
 }
 
+// Kill ends the process, and notes what that excuses: an edge's memory is gone,
+// and without an issuer nobody passes on what only the store knows.
+func (n *node) Kill() error {
+	c := n.cluster
+	if !slices.Contains(c.issuers, n) {
+		defer c.rec.Lapse(n.spec.Name, "killed")()
+		return n.Process.Kill()
+	}
+	err := n.Process.Kill()
+	lives := func(i *node) bool { return i.Running() }
+	if c.orphaned == nil && !slices.ContainsFunc(c.issuers, lives) {
+		c.orphaned = c.rec.Lapse("", "every issuer dead")
+	}
+	return err
+}
+
+// adopt ends the lapse without issuers once this one is ready.
+func (n *node) adopt() {
+	end := n.cluster.orphaned
+	if end == nil || !slices.Contains(n.cluster.issuers, n) {
+		return
+	}
+	n.cluster.orphaned = nil
+	ready := func() error { return n.get(n.cluster.t.Context(), "/readyz", nil) }
+	go func() {
+		_ = poll.Until(n.cluster.t.Context(), ready) // it ends with the test at the latest
+		end()
+	}()
+}
+
 // replace kills the process and starts another in its place, with other
 // settings or another program.
 func (n *node) replace(change func(*proc.Spec)) error {
@@ -59,6 +90,7 @@ func (n *node) replace(change func(*proc.Spec)) error {
 		return err
 	}
 	n.Process = p
+	n.adopt()
 	return nil
 }
 

@@ -14,7 +14,7 @@ import (
 func (w *workload) call(ctx context.Context, edge *node, t *token) history.CallOutcome {
 	a := w.ask(ctx, edge, http.MethodGet, "/v1/whoami", t.raw, nil)
 	outcome := callOutcome(a)
-	w.rec.Call(history.Call{Span: a.Span, Edge: edge.spec.Name, JTI: t.jti, SID: t.sid, Outcome: outcome})
+	w.cluster.rec.Call(history.Call{Span: a.Span, Edge: edge.spec.Name, JTI: t.jti, SID: t.sid, Outcome: outcome})
 	return outcome
 }
 
@@ -26,10 +26,10 @@ func (w *workload) login(ctx context.Context, issuer *node) *session {
 	})
 	t, refresh, ok := a.grant()
 	if !ok {
-		w.rec.Login(history.Grant{Span: a.Span})
+		w.cluster.rec.Login(history.Grant{Span: a.Span})
 		return nil
 	}
-	w.rec.Login(history.Grant{
+	w.cluster.rec.Login(history.Grant{
 		Span: a.Span, SID: t.sid, JTI: t.jti, OK: true, Groups: []history.Target{{Scope: scopeUser, ID: userID(user)}},
 	})
 	return &session{sid: t.sid, user: userID(user), refresh: refresh, tokens: []*token{t}}
@@ -44,13 +44,13 @@ func (w *workload) refresh(ctx context.Context, issuer *node, s *session) {
 	s.refresh = ""
 	t, refresh, ok := a.grant()
 	if !ok {
-		w.rec.Refresh(history.Grant{Span: a.Span, SID: s.sid})
-		w.rec.Revoke(history.Revoke{
+		w.cluster.rec.Refresh(history.Grant{Span: a.Span, SID: s.sid})
+		w.cluster.rec.Revoke(history.Revoke{
 			Span: a.Span, Target: history.Target{Scope: history.ScopeSession, ID: s.sid}, Outcome: history.Lost,
 		})
 		return
 	}
-	w.rec.Refresh(history.Grant{Span: a.Span, SID: s.sid, JTI: t.jti, OK: true})
+	w.cluster.rec.Refresh(history.Grant{Span: a.Span, SID: s.sid, JTI: t.jti, OK: true})
 	s.refresh, s.tokens = refresh, append(s.tokens, t)
 }
 
@@ -70,7 +70,7 @@ func (w *workload) revoke(ctx context.Context, issuer *node, scope, id string) h
 
 func (w *workload) revoked(a answer, scope, id string) history.RevokeOutcome {
 	outcome := revokeOutcome(a)
-	w.rec.Revoke(history.Revoke{
+	w.cluster.rec.Revoke(history.Revoke{
 		Span: a.Span, Target: history.Target{Scope: scope, ID: id}, Outcome: outcome,
 		Confirmed: a.confirmed(len(w.cluster.edges)),
 	})

@@ -22,6 +22,8 @@ func otherFaults() []fault {
 		{name: "every link slow", part: links, inject: slowDown, heal: speedUp, answered: 0.99},
 		{name: "clocks wrong", part: all, inject: shiftClocks, heal: rightClocks},
 		{name: "every message again", part: theLog, inject: duplicate, heal: nothing, accepted: 0.999},
+		{name: "edges with other bounds", part: all, inject: otherBounds, heal: ownBounds},
+		{name: "another region on the same NATS", part: abroad, recent: true, inject: openRegion, heal: closeRegion, after: refusedAbroad},
 		{name: "cache of 1,000 flooded", part: all, inject: shrink, while: floodLog, heal: growBack, after: evicted},
 	}
 }

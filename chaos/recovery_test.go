@@ -25,11 +25,11 @@ func (r *run) recover(ctx context.Context) (fresh, whole time.Duration, err erro
 	ctx, cancel := context.WithTimeoutCause(ctx, recoveryLimit, errors.New("no recovery within the limit"))
 	defer cancel()
 	start := time.Now()
-	if err := poll.Until(ctx, func() error { return r.edgesAre(ctx, status.fresh) }); err != nil {
+	if err := r.awaitEdges(ctx, status.fresh); err != nil {
 		return 0, 0, err
 	}
 	fresh = time.Since(start)
-	if err := poll.Until(ctx, func() error { return r.edgesAre(ctx, status.whole) }); err != nil {
+	if err := r.awaitEdges(ctx, status.whole); err != nil {
 		return fresh, 0, err
 	}
 	for _, issuer := range r.issuers {
@@ -52,6 +52,11 @@ func (s status) whole() error {
 		return fmt.Errorf("is %s, its store %s", s.State, s.Store)
 	}
 	return s.fresh()
+}
+
+// awaitEdges waits until every edge is as good as asked for.
+func (r *run) awaitEdges(ctx context.Context, good func(status) error) error {
+	return poll.Until(ctx, func() error { return r.edgesAre(ctx, good) })
 }
 
 func (r *run) edgesAre(ctx context.Context, good func(status) error) error {
@@ -90,18 +95,27 @@ func (r *run) revokeSome(ctx context.Context, n int) (ended []*token, err error)
 		if s == nil {
 			return ended, errors.New("no session left to end")
 		}
-		t := s.tokens[0]
-		err := poll.Until(ctx, func() error {
-			if got := r.logout(ctx, r.anyIssuer(), t); got != history.Committed {
-				return fmt.Errorf("logout: %s", got)
-			}
-			return nil
-		})
-		if err != nil {
+		if err := r.endSession(ctx, s); err != nil {
 			return ended, err
 		}
-		r.pool.end(s.tokens...)
-		ended = append(ended, t)
+		ended = append(ended, s.tokens[0])
 	}
 	return ended, nil
+}
+
+// endSession ends a session that the caller has taken, until that is answered
+// with 200.
+func (r *run) endSession(ctx context.Context, s *session) error {
+	ctx, cancel := context.WithTimeout(ctx, recoveryLimit)
+	defer cancel()
+	err := poll.Until(ctx, func() error {
+		if got := r.logout(ctx, r.anyIssuer(), s.tokens[0]); got != history.Committed {
+			return fmt.Errorf("logout: %s", got)
+		}
+		return nil
+	})
+	if err == nil {
+		r.pool.end(s.tokens...)
+	}
+	return err
 }

@@ -22,6 +22,10 @@ type run struct {
 	strict  bool             // also check what is promised about availability
 	shifted *testenv.Shifted // binaries with wrong clocks
 	queued  *queued          // at an edge that is stopped
+	pending []*token         // ended while NATS was away
+	undo    []func()         // ends what goes on in the background while something is broken
+	old     []*session       // ended after the image of the store that was restored
+	foreign foreign          // what was seen in another region
 	evicted []uint64         // ids by each edge, in the flood
 	lost    int              // revocations that a failover lost
 	found   int              // violations so far
@@ -42,6 +46,7 @@ func newRun(t testing.TB, lasting time.Duration) *run {
 	r := &run{cluster: c, lasting: lasting}
 	r.shifted = testenv.BuildShifted(t)
 	r.workload = startWorkload(t, c)
+	r.ageLog(t)
 	r.watch = startWatch(t, r)
 	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
@@ -90,7 +95,7 @@ func (r *run) calm(t *testing.T) {
 
 // hold breaks, waits and repairs.
 func (r *run) hold(ctx context.Context, f fault, res *result) error {
-	if err := f.inject(ctx, r); err != nil {
+	if err := r.inject(ctx, f); err != nil {
 		return fmt.Errorf("inject: %w", err)
 	}
 	res.broken = r.rec.Now()
@@ -106,4 +111,12 @@ func (r *run) hold(ctx context.Context, f fault, res *result) error {
 		return fmt.Errorf("heal: %w", err)
 	}
 	return nil
+}
+
+// inject breaks. What only the log or only the store held may be lost with it.
+func (r *run) inject(ctx context.Context, f fault) error {
+	if f.loses {
+		defer r.rec.Lapse("", f.name)()
+	}
+	return f.inject(ctx, r)
 }

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/curfew-auth/curfew/chaos/history"
 )
 
 const (
@@ -25,13 +23,12 @@ const (
 // A workload is clients at work, from start until the test ends.
 type workload struct {
 	cluster *cluster
-	rec     *history.Recorder
 	pool    pool
 	running sync.WaitGroup
 }
 
 func startWorkload(t testing.TB, c *cluster) *workload {
-	w := &workload{cluster: c, rec: history.NewRecorder(nil)}
+	w := &workload{cluster: c}
 	ctx, stop := context.WithCancel(context.Background())
 	t.Cleanup(func() {
 		stop()

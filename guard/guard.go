@@ -209,6 +209,7 @@ func (g *Guard) applyRevocation(m events.Message) {
 		return
 	}
 	g.hold(r)
+	g.copy.TraceApplied(m.Epoch, m.Seq, r.ID, m.TTL)
 	g.propagated(m, r)
 	g.wakeLive(r)
 }

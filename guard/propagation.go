@@ -13,6 +13,7 @@ func (g *Guard) renew(asOf, bound time.Duration) {
 	g.limit(bound)
 	pos := g.follower.Position()
 	g.whole.Store(&pos)
+	g.copy.TraceRenewed(pos.Epoch, pos.Seq, asOf)
 	g.copy.Renew(asOf)
 	if g.copy.State() == cache.Fresh {
 		g.wasFresh.Store(true)

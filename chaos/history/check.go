@@ -43,7 +43,7 @@ func (c *checker) call(op *Call) {
 	good := t.live(op.End)
 	c.tally.count(op, good)
 	if t.ended != nil && op.Start > t.ended.End {
-		c.tally.after(t.ended, op, op.Start-t.ended.End > c.limit)
+		c.tally.after(t.ended, op, op.Start-t.ended.End > c.limitOf(op))
 	}
 	switch op.Outcome {
 	case Accepted:
@@ -56,45 +56,29 @@ func (c *checker) call(op *Call) {
 	}
 }
 
-// accepted looks for a revocation that the acceptance came too late after,
-// and for a refusal that it contradicts.
+// accepted looks for a revocation that the acceptance came too late after, else
+// for a refusal that it contradicts.
 func (c *checker) accepted(op *Call, t *token) {
-	v := Violation{Call: op, Revoke: t.ended}
-	if t.refused != nil && t.refused.End < op.Start {
-		v.Kind, v.Refusal = Reaccepted, t.refused
-	}
-	if t.ended != nil && op.Start > t.ended.End {
-		v.After = op.Start - t.ended.End
-	}
-	switch {
-	case v.After > c.limit && v.Refusal != nil:
-		v.Kind = Forgotten
-	case v.After > c.limit:
-		v.Kind = LateAcceptance
-	}
 	if t.sure != nil && op.Start > t.sure.End {
 		c.found(Violation{Kind: AfterConfirmed, Call: op, Revoke: t.sure, After: op.Start - t.sure.End})
 	}
-	switch v.Kind {
-	case "":
-	case Reaccepted:
-		c.reaccepted(v)
-	default:
+	v := Violation{Call: op, Revoke: t.ended}
+	if t.ended != nil && op.Start > t.ended.End {
+		v.After = op.Start - t.ended.End
+	}
+	before := t.refusedBefore(op)
+	switch late := v.After > c.limitOf(op); {
+	case late && len(before) > 0:
+		v.Kind, v.Refusal = Forgotten, before[0]
+	case late:
+		v.Kind = LateAcceptance
+	case len(before) > 0:
+		if v.Kind, v.Refusal = c.contradicted(op, before); v.Kind == "" {
+			c.report.Reaccepted++
+		}
+	}
+	if v.Kind != "" {
 		c.found(v)
-	}
-}
-
-// reaccepted counts what is legal and yet worth a look. Other edges may lag
-// behind; the same edge should not change its mind.
-func (c *checker) reaccepted(v Violation) {
-	first, ok := c.index.refusedAt[at{v.Call.JTI, v.Call.Edge}]
-	if !ok || first >= v.Call.Start {
-		c.report.ReacceptedElsewhere++
-		return
-	}
-	c.report.ReacceptedSameEdge++
-	if len(c.report.Observations) < maxKept {
-		c.report.Observations = append(c.report.Observations, v)
 	}
 }
 

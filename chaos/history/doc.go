@@ -15,8 +15,18 @@
 //     succeeded: [RefreshAfterEnd];
 //   - a token accepted by a call that started after every edge had confirmed
 //     its revocation, at whatever distance: [AfterConfirmed];
+//   - a token accepted by the very edge that had refused it as revoked:
+//     [AcceptedAgain], whatever the revocation was answered, unless the edge was
+//     started anew in between;
+//   - a token accepted by a call that started later than B after another edge
+//     had refused it as revoked: [Revived], unless in between every issuer was
+//     dead, so that nobody passed on what only the store knew, or log or store
+//     lost what only it held;
 //   - an operation that makes no sense, so that the history proves nothing:
 //     [Malformed].
+//
+// The excuses are recorded as each [Lapse]; an edge that went by a smaller bound
+// than B is held to that, see [Limit].
 //
 // The checker never blames a correct cluster. An edge decides somewhere
 // between a call's start and its end, and a revocation takes hold somewhere

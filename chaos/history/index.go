@@ -1,8 +1,9 @@
 package history
 
 import (
+	"cmp"
 	"math"
-	"time"
+	"slices"
 )
 
 // anytime is when something was issued that no operation tells of.
@@ -11,8 +12,8 @@ var anytime = Span{0, math.MaxInt64}
 // A token is what the history says about one access token.
 type token struct {
 	fate
-	sid     string
-	refused *Call // the refusal as revoked that ended first
+	sid      string
+	refusals []*Call // as revoked, by their ends
 }
 
 // A session is what the history says about one session.
@@ -26,8 +27,6 @@ type index struct {
 	revoked  revocations
 	tokens   map[string]*token
 	sessions map[string]*session
-	// refusedAt holds, per token and edge, when the first refusal ended.
-	refusedAt map[at]time.Duration
 }
 
 // at is one token, or one revocation's target, at one edge.
@@ -35,10 +34,9 @@ type at struct{ id, edge string }
 
 func newIndex(h *History) *index {
 	x := &index{
-		revoked:   byTarget(h.Revokes),
-		tokens:    make(map[string]*token),
-		sessions:  make(map[string]*session),
-		refusedAt: make(map[at]time.Duration),
+		revoked:  byTarget(h.Revokes),
+		tokens:   make(map[string]*token),
+		sessions: make(map[string]*session),
 	}
 	for i := range h.Logins {
 		x.open(&h.Logins[i])
@@ -48,6 +46,9 @@ func newIndex(h *History) *index {
 	}
 	for i := range h.Calls {
 		x.call(&h.Calls[i])
+	}
+	for _, t := range x.tokens {
+		slices.SortFunc(t.refusals, func(a, b *Call) int { return cmp.Compare(a.End, b.End) })
 	}
 	return x
 }
@@ -87,21 +88,14 @@ func (x *index) session(sid string) *session {
 	return s
 }
 
-// call notes the first refusals, and the token if nothing else told of it.
+// call notes refusals, and the token if nothing else told of it.
 func (x *index) call(c *Call) {
 	t := x.tokens[c.JTI]
 	if t == nil {
 		t = &token{fate: x.revoked.token(c.JTI, c.SID, nil, anytime), sid: c.SID}
 		x.tokens[c.JTI] = t
 	}
-	if c.Outcome != Refused {
-		return
-	}
-	if t.refused == nil || c.End < t.refused.End {
-		t.refused = c
-	}
-	key := at{c.JTI, c.Edge}
-	if first, ok := x.refusedAt[key]; !ok || c.End < first {
-		x.refusedAt[key] = c.End
+	if c.Outcome == Refused {
+		t.refusals = append(t.refusals, c)
 	}
 }

@@ -12,6 +12,8 @@ type line struct {
 	Call    *Call   `json:"call,omitempty"`
 	Revoke  *Revoke `json:"revoke,omitempty"`
 	Fault   *Fault  `json:"fault,omitempty"`
+	Lapse   *Lapse  `json:"lapse,omitempty"`
+	Limit   *Limit  `json:"limit,omitempty"`
 }
 
 // addTo appends the operation to h and says whether there was exactly one.
@@ -31,6 +33,12 @@ func (l line) addTo(h *History) bool {
 	}
 	if l.Fault != nil {
 		h.Faults = append(h.Faults, *l.Fault)
+	}
+	if l.Lapse != nil {
+		h.Lapses = append(h.Lapses, *l.Lapse)
+	}
+	if l.Limit != nil {
+		h.Limits = append(h.Limits, *l.Limit)
 	}
 	return h.Len() == before+1
 }
@@ -57,6 +65,8 @@ func (l line) intern() {
 func (h *History) lines() iter.Seq[line] {
 	return func(yield func(line) bool) {
 		_ = each(h.Faults, yield, func(f *Fault) line { return line{Fault: f} }) &&
+			each(h.Lapses, yield, func(l *Lapse) line { return line{Lapse: l} }) &&
+			each(h.Limits, yield, func(l *Limit) line { return line{Limit: l} }) &&
 			each(h.Logins, yield, func(g *Grant) line { return line{Login: g} }) &&
 			each(h.Refreshes, yield, func(g *Grant) line { return line{Refresh: g} }) &&
 			each(h.Revokes, yield, func(v *Revoke) line { return line{Revoke: v} }) &&

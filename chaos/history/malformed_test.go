@@ -27,6 +27,11 @@ func TestMalformed(t *testing.T) {
 		"fault ends early":    func(h *History) { h.Faults[0].End = 0 },
 		"fault without name":  func(h *History) { h.Faults[0].Name = "" },
 		"reserved fault":      func(h *History) { h.Faults[0].Name = Healthy },
+		"lapse ends early":    func(h *History) { h.Lapses = []Lapse{{span(2*s, 1*s), "e1", "killed"}} },
+		"lapse for no reason": func(h *History) { h.Lapses = []Lapse{{span(1*s, 2*s), "e1", ""}} },
+		"limit of no edge":    func(h *History) { h.Limits = []Limit{{span(1*s, 2*s), "", s}} },
+		"limit of nothing":    func(h *History) { h.Limits = []Limit{{span(1*s, 2*s), "e1", 0}} },
+		"limit ends early":    func(h *History) { h.Limits = []Limit{{span(2*s, 1*s), "e1", s}} },
 	} {
 		h := History{
 			Logins:  append([]Grant(nil), good.Logins...),

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// maxShown bounds the violations and observations that String prints.
+// maxShown bounds the violations that String prints.
 const maxShown = 20
 
 // String is the report as Markdown, for the terminal and the documentation.
@@ -17,8 +17,7 @@ func (r Report) String() string {
 	r.availability(&b)
 	r.promise(&b)
 	r.propagation(&b)
-	findings(&b, "Violations", r.Violations)
-	findings(&b, "Accepted again by the edge that had refused", r.Observations)
+	r.findings(&b)
 	return b.String()
 }
 
@@ -26,8 +25,7 @@ func (r Report) summary(b *strings.Builder) {
 	fmt.Fprintf(b, "%d operations: %d logins, %d refreshes, %d calls; revocations: %d committed, %d pending, %d failed, %d lost.\n",
 		r.Ops, r.Logins, r.Refreshes, r.Calls,
 		r.Revokes[Committed], r.Revokes[Pending], r.Revokes[Failed], r.Revokes[Lost])
-	fmt.Fprintf(b, "Bound %v, slack %v. Accepted after a refusal within the rules: %d at another edge, %d at the same.\n\n",
-		r.Bound, r.Slack, r.ReacceptedElsewhere, r.ReacceptedSameEdge)
+	fmt.Fprintf(b, "Bound %v, slack %v. Accepted after a refusal within the rules: %d.\n\n", r.Bound, r.Slack, r.Reaccepted)
 	head(b, "rule broken", "times")
 	for _, k := range kinds() {
 		cells(b, k, r.Counts[k])
@@ -63,12 +61,13 @@ func (r Report) propagation(b *strings.Builder) {
 	}
 }
 
-func findings(b *strings.Builder, title string, all []Violation) {
-	if len(all) == 0 {
+func (r Report) findings(b *strings.Builder) {
+	if len(r.Violations) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n%s (%d shown):\n\n", title, min(len(all), maxShown))
-	for _, v := range all[:min(len(all), maxShown)] {
+	shown := min(len(r.Violations), maxShown)
+	fmt.Fprintf(b, "\nViolations (%d shown):\n\n", shown)
+	for _, v := range r.Violations[:shown] {
 		fmt.Fprintf(b, "- %v\n", v)
 	}
 }

@@ -94,6 +94,23 @@ type Fault struct {
 	Name string `json:"name"`
 }
 
+// A Lapse marks when a refusal may have been forgotten for good reason: an edge
+// was started anew and its memory is gone; or, of all edges, there was nobody to
+// pass on what only the store knew, or log or store lost what only it held.
+type Lapse struct {
+	Span
+	Edge string `json:"edge,omitempty"` // empty: all
+	Why  string `json:"why"`
+}
+
+// A Limit says that an edge went by a bound of its own. The promise goes by the
+// smaller one.
+type Limit struct {
+	Span
+	Edge  string        `json:"edge"`
+	Bound time.Duration `json:"bound"`
+}
+
 // A History is what the clients of one run saw, in any order.
 type History struct {
 	Logins    []Grant
@@ -101,6 +118,8 @@ type History struct {
 	Calls     []Call
 	Revokes   []Revoke
 	Faults    []Fault
+	Lapses    []Lapse
+	Limits    []Limit
 	// Dropped counts operations that did not fit; more than none makes the
 	// history worthless as a proof.
 	Dropped int
@@ -108,5 +127,6 @@ type History struct {
 
 // Len is the number of operations.
 func (h *History) Len() int {
-	return len(h.Logins) + len(h.Refreshes) + len(h.Calls) + len(h.Revokes) + len(h.Faults)
+	return len(h.Logins) + len(h.Refreshes) + len(h.Calls) + len(h.Revokes) +
+		len(h.Faults) + len(h.Lapses) + len(h.Limits)
 }

@@ -3,6 +3,7 @@ package history
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -70,7 +71,7 @@ func TestDeafEdgeIsCaught(t *testing.T) {
 
 // One operation that breaks a rule is found among all those that break none.
 func TestInjectedViolationIsCaught(t *testing.T) {
-	for _, inject := range []func(*sim) Kind{injectLate, injectForgotten, injectFalse, injectRefresh, injectConfirmed} {
+	for _, inject := range []func(*sim) Kind{injectLate, injectForgotten, injectFalse, injectRefresh, injectConfirmed, injectAgain, injectRevived} {
 		name := string(inject(simulate(0)))
 		t.Run(name, func(t *testing.T) {
 			forEachSeed(t, func(t *testing.T, w *sim) {
@@ -127,16 +128,15 @@ func (w *sim) unconfirm() {
 	}
 }
 
+// drop takes the calls with an outcome of a token out of the history.
+func (w *sim) drop(t simToken, o CallOutcome) {
+	w.h.Calls = slices.DeleteFunc(w.h.Calls, func(c Call) bool { return c.JTI == t.JTI && c.Outcome == o })
+}
+
 func injectLate(w *sim) Kind {
 	w.unconfirm()
 	t, v := w.victim()
-	var kept []Call // without the refusals, which would make it a forgotten one
-	for _, c := range w.h.Calls {
-		if c.JTI != t.JTI || c.Outcome != Refused {
-			kept = append(kept, c)
-		}
-	}
-	w.h.Calls = kept
+	w.drop(t, Refused) // it would be a forgotten one
 	w.inject(t, w.span(v.End+bound+1+w.upTo(60*s)), Accepted)
 	return LateAcceptance
 }
@@ -144,6 +144,7 @@ func injectLate(w *sim) Kind {
 func injectForgotten(w *sim) Kind {
 	w.unconfirm()
 	t, v := w.victim()
+	w.drop(t, Accepted) // some would be accepted again too
 	w.inject(t, span(v.Start, v.End), Refused)
 	w.inject(t, w.span(v.End+bound+1+w.upTo(60*s)), Accepted)
 	return Forgotten
@@ -152,6 +153,7 @@ func injectForgotten(w *sim) Kind {
 // injectFalse refuses a token before anyone asked for its end.
 func injectFalse(w *sim) Kind {
 	t := w.tokens[w.IntN(len(w.tokens))]
+	w.drop(t, Accepted)
 	end := 200 * s
 	for _, r := range w.done {
 		if r.ID == t.JTI || r.ID == t.SID || r.Target == t.user {
@@ -172,6 +174,35 @@ func injectConfirmed(w *sim) Kind {
 	})
 	w.inject(simToken{Grant: g}, span(202*s+1, 203*s), Accepted)
 	return AfterConfirmed
+}
+
+// injectAgain has one edge refuse and then accept a token whose end nobody was
+// promised.
+func injectAgain(w *sim) Kind {
+	t := w.doubtful()
+	w.inject(t, span(201*s, 202*s), Refused)
+	c := Call{w.span(202*s + 1 + w.upTo(60*s)), w.h.Calls[len(w.h.Calls)-1].Edge, t.JTI, t.SID, Accepted}
+	w.h.Calls = append(w.h.Calls, c)
+	return AcceptedAgain
+}
+
+// injectRevived has one edge refuse such a token and another accept it, after B.
+func injectRevived(w *sim) Kind {
+	t := w.doubtful()
+	w.h.Calls = append(w.h.Calls,
+		Call{span(201*s, 202*s), "e0", t.JTI, t.SID, Refused},
+		Call{w.span(202*s + bound + 1 + w.upTo(60*s)), "e1", t.JTI, t.SID, Accepted})
+	return Revived
+}
+
+// doubtful is a token whose revocation was not answered 200.
+func (w *sim) doubtful() simToken {
+	g := Grant{Span: span(200*s, 200*s+ms), SID: "doubtful", JTI: "doubtful", OK: true}
+	w.h.Logins = append(w.h.Logins, g)
+	w.h.Revokes = append(w.h.Revokes, Revoke{
+		Span: span(200*s, 201*s), Target: Target{ScopeToken, g.JTI}, Outcome: []RevokeOutcome{Pending, Failed, Lost}[w.IntN(3)],
+	})
+	return simToken{Grant: g}
 }
 
 // injectRefresh refreshes the session that the first revocation ended.

@@ -19,19 +19,19 @@ type Recorder struct {
 	start time.Time
 	limit int
 
-	mu     sync.Mutex // guards everything below
-	h      History
-	faults map[*Fault]struct{} // still open
-	buf    *bufio.Writer       // nil when nothing is streamed
-	enc    *json.Encoder
-	err    error // the first that writing met
+	mu   sync.Mutex // guards everything below
+	h    History
+	open map[line]*Span // faults, lapses and limits that have not ended
+	buf  *bufio.Writer  // nil when nothing is streamed
+	enc  *json.Encoder
+	err  error // the first that writing met
 }
 
 // NewRecorder starts the recording's clock. If w is not nil, each operation is
 // also written to it as one line of JSON, buffered; see [Read]. An operation
 // takes about 2 µs with w and a tenth of that without.
 func NewRecorder(w io.Writer) *Recorder {
-	r := &Recorder{start: time.Now(), limit: MaxOps, faults: make(map[*Fault]struct{})}
+	r := &Recorder{start: time.Now(), limit: MaxOps, open: make(map[line]*Span)}
 	if w != nil {
 		r.buf = bufio.NewWriterSize(w, 1<<16)
 		r.enc = json.NewEncoder(r.buf)
@@ -56,40 +56,60 @@ func (r *Recorder) Revoke(v Revoke) { r.record(line{Revoke: &v}) }
 
 // Fault opens a fault window now; the returned function closes it, once.
 func (r *Recorder) Fault(name string) (end func()) {
-	f := &Fault{Span: Span{Start: r.Now()}, Name: name}
+	f := &Fault{Name: name}
+	return r.begin(line{Fault: f}, &f.Span)
+}
+
+// Lapse opens a lapse of one edge, or of all if edge is empty.
+func (r *Recorder) Lapse(edge, why string) (end func()) {
+	l := &Lapse{Edge: edge, Why: why}
+	return r.begin(line{Lapse: l}, &l.Span)
+}
+
+// Limit notes that an edge goes by a bound of its own from now on, until the
+// returned function is called.
+func (r *Recorder) Limit(edge string, bound time.Duration) (end func()) {
+	l := &Limit{Edge: edge, Bound: bound}
+	return r.begin(line{Limit: l}, &l.Span)
+}
+
+// begin opens a window: l, of which s is the span.
+func (r *Recorder) begin(l line, s *Span) (end func()) {
+	s.Start = r.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.faults[f] = struct{}{}
+	r.open[l] = s
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.close(f)
+		r.close(l)
 	}
 }
 
 // History is a snapshot of what was recorded so far, at no cost: it shares the
-// operations, which must not be changed, but may be appended to. Fault windows
-// that are still open end now.
+// operations, which must not be changed, but may be appended to. Windows that are
+// still open end now.
 func (r *Recorder) History() History {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h := r.h
 	h.Logins, h.Refreshes = slices.Clip(h.Logins), slices.Clip(h.Refreshes)
 	h.Calls, h.Revokes = slices.Clip(h.Calls), slices.Clip(h.Revokes)
-	h.Faults = slices.Clip(h.Faults)
-	for f := range r.faults {
-		h.Faults = append(h.Faults, Fault{Span{f.Start, r.Now()}, f.Name})
+	h.Faults, h.Lapses, h.Limits = slices.Clip(h.Faults), slices.Clip(h.Lapses), slices.Clip(h.Limits)
+	for l, s := range r.open {
+		s.End = r.Now()
+		l.addTo(&h)
 	}
 	return h
 }
 
-// Close ends the open fault windows, writes what is buffered, and returns the
+// Close ends the open windows, writes what is buffered, and returns the
 // first error that recording met. It does not close the writer.
 func (r *Recorder) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for f := range r.faults {
-		r.close(f)
+	for l := range r.open {
+		r.close(l)
 	}
 	if r.buf != nil && r.err == nil {
 		r.err = r.buf.Flush()
@@ -107,13 +127,14 @@ func (r *Recorder) record(l line) {
 }
 
 // close moves an open window into the history. The caller holds mu.
-func (r *Recorder) close(f *Fault) {
-	if _, open := r.faults[f]; !open {
+func (r *Recorder) close(l line) {
+	s, open := r.open[l]
+	if !open {
 		return
 	}
-	delete(r.faults, f)
-	f.End = r.Now()
-	r.add(line{Fault: f})
+	delete(r.open, l)
+	s.End = r.Now()
+	r.add(l)
 }
 
 // add appends and streams one operation. The caller holds mu.

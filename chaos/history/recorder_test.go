@@ -20,6 +20,8 @@ func TestRecorderIsConcurrentAndStreams(t *testing.T) {
 	for client := range 8 {
 		wg.Go(func() {
 			end := r.Fault(fmt.Sprintf("fault %d", client))
+			defer r.Lapse("e1", "killed")()
+			defer r.Limit("e1", bound)()
 			for i := range 50 {
 				id := fmt.Sprintf("%d-%d", client, i)
 				at := span(r.Now(), r.Now())
@@ -37,7 +39,7 @@ func TestRecorderIsConcurrentAndStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := r.History()
-	if h.Len() != 8*(4*50+1) || len(h.Calls) != 400 || len(h.Faults) != 8 {
+	if h.Len() != 8*(4*50+3) || len(h.Calls) != 400 || len(h.Faults) != 8 || len(h.Lapses) != 8 || len(h.Limits) != 8 {
 		t.Errorf("recorded %d operations, %d calls, %d faults", h.Len(), len(h.Calls), len(h.Faults))
 	}
 	got, err := Read(&file)

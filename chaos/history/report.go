@@ -20,12 +20,9 @@ type Report struct {
 	Counts     map[Kind]int
 	Violations []Violation
 
-	// A token accepted after a refusal, legally: at an edge that was behind,
-	// or at the very edge that had refused it, as in Observations (the first
-	// hundred).
-	ReacceptedElsewhere int
-	ReacceptedSameEdge  int
-	Observations        []Violation
+	// Reaccepted counts tokens accepted after a refusal, legally: at an edge
+	// that was behind by less than B, or after a lapse.
+	Reaccepted int
 
 	Rows        []Row // All and Healthy, then each fault
 	Propagation []Propagation

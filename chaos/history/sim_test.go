@@ -107,7 +107,11 @@ func (w *sim) revoke(target Target, o RevokeOutcome, tokensOnly bool, start time
 		r.applied[e] = forever
 		if r.held != forever {
 			r.applied[e] = min(r.held+w.upTo(20*s), by)
+			by = min(by, r.applied[e]+bound) // as soon as one refuses, B runs for the others
 		}
+	}
+	for e, at := range r.applied {
+		r.applied[e] = min(at, by)
 	}
 	v.Confirmed = o == Committed && slices.Max(slices.Collect(maps.Values(r.applied))) <= v.End
 	w.done = append(w.done, r)

@@ -27,6 +27,12 @@ func (c *checker) validate() {
 	for _, f := range h.Faults {
 		c.malformed(Violation{Reason: f.problem()})
 	}
+	for _, l := range h.Lapses {
+		c.malformed(Violation{Reason: l.problem()})
+	}
+	for _, l := range h.Limits {
+		c.malformed(Violation{Reason: l.problem()})
+	}
 }
 
 // malformed notes the violation, unless it has no reason.
@@ -103,4 +109,18 @@ func (f *Fault) problem() string {
 		return fmt.Sprintf("fault %q %s", f.Name, p)
 	}
 	return ""
+}
+
+func (l *Lapse) problem() string {
+	if l.Why == "" {
+		return "a lapse without a reason"
+	}
+	return l.Span.problem()
+}
+
+func (l *Limit) problem() string {
+	if l.Edge == "" || l.Bound <= 0 {
+		return "a limit of no edge, or none"
+	}
+	return l.Span.problem()
 }

@@ -8,21 +8,20 @@ import (
 // A Kind names a rule that was broken.
 type Kind string
 
-// The rules; the package comment states them. Reaccepted is no violation but
-// worth a look: a token accepted after it had been refused, while B was still
-// running or without any 200.
+// The rules; the package comment states them.
 const (
 	LateAcceptance  Kind = "late acceptance"
 	Forgotten       Kind = "forgotten"
 	FalseRefusal    Kind = "false refusal"
 	RefreshAfterEnd Kind = "refresh after end"
 	AfterConfirmed  Kind = "accepted after confirmation"
+	AcceptedAgain   Kind = "accepted again by the edge that refused"
+	Revived         Kind = "accepted later than B after another refused"
 	Malformed       Kind = "malformed"
-	Reaccepted      Kind = "accepted after refusal"
 )
 
 func kinds() []Kind {
-	return []Kind{LateAcceptance, Forgotten, FalseRefusal, RefreshAfterEnd, AfterConfirmed, Malformed}
+	return []Kind{LateAcceptance, Forgotten, FalseRefusal, RefreshAfterEnd, AfterConfirmed, AcceptedAgain, Revived, Malformed}
 }
 
 // A Violation is a finding with the operations it is about; those that do not

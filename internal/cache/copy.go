@@ -106,6 +106,7 @@ func (c *Copy) Add(k Key, ttl time.Duration) {
 	}
 	now := c.elapsed()
 	c.revoked.add(k, Cutoff{}, expiry(now, ttl), now)
+	traceAdded(k, now+min(ttl, math.MaxInt64-now))
 }
 
 // Doubt notes that an entry was met that could not be understood and holds for

@@ -30,6 +30,7 @@ type Token struct {
 func (c *Copy) Check(t *Token) Answer {
 	w := c.window()
 	var f finding
+	f.begins(t)
 	for i := range t.IDs {
 		exp, _, lost := c.revoked.lookup(t.IDs[i])
 		f.revoked, f.evicted = max(f.revoked, exp), f.evicted || lost
@@ -47,6 +48,7 @@ func (c *Copy) Check(t *Token) Answer {
 // A finding is what a search found: until when the token is revoked or outdated,
 // 0 if it is not, and whether an entry that concerns it may have been evicted.
 type finding struct {
+	tracedSearch
 	revoked, outdated seconds
 	evicted           bool
 }
@@ -68,6 +70,12 @@ func (c *Copy) judge(w window, f finding) Answer {
 	c.at("clock")
 	now := c.elapsed()
 	c.at("end")
+	a := f.answer(w, now)
+	traceDecision(w, f, now, a)
+	return a
+}
+
+func (f *finding) answer(w window, now time.Duration) Answer {
 	switch {
 	case f.revoked.after(now):
 		return Revoked

@@ -19,7 +19,10 @@ import (
 //
 // Reading the two in another order lets a process that slept answer from a copy
 // that is as old as its sleep.
-type window struct{ from, until time.Duration }
+type window struct {
+	tracedWindow
+	from, until time.Duration
+}
 
 var never = window{from: 1}
 
@@ -37,7 +40,9 @@ func (c *Copy) window() window {
 	if !ok {
 		return never
 	}
-	return window{from: doubt, until: asOf + min(staleness, math.MaxInt64-asOf)}
+	w := window{from: doubt, until: asOf + min(staleness, math.MaxInt64-asOf)}
+	w.opened(asOf, ok)
+	return w
 }
 
 // steps lets a test act between any two steps of a decision. hook is nil in

@@ -21,9 +21,16 @@ import (
 // Once in a process is enough, as the source does not change meanwhile.
 // These values are all the state that the package keeps.
 var (
-	natsBinary = sync.OnceValues(func() (string, error) { return backend.BuildNATS(context.Background()) })
-	plainDir   = sync.OnceValues(func() (string, error) { return buildCommands(false) })
-	raceDir    = sync.OnceValues(func() (string, error) { return buildCommands(true) })
+	natsBinary  = sync.OnceValues(func() (string, error) { return backend.BuildNATS(context.Background()) })
+	leapingNATS = sync.OnceValues(func() (string, error) {
+		overlay, err := writeOverlay()
+		if err != nil {
+			return "", err
+		}
+		return backend.BuildLeapingNATS(context.Background(), overlay)
+	})
+	plainDir = sync.OnceValues(func() (string, error) { return buildCommands(false) })
+	raceDir  = sync.OnceValues(func() (string, error) { return buildCommands(true) })
 )
 
 // Bin holds the paths of Curfew's binaries.

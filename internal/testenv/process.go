@@ -51,7 +51,17 @@ func NATSProcess(t testing.TB, o backend.NATSOptions) *backend.NATS {
 // NATSCluster starts n nats-servers that can keep a stream on all of them.
 func NATSCluster(t testing.TB, n int) *backend.NATSCluster {
 	t.Helper()
-	var o backend.NATSOptions
+	return natsCluster(t, backend.NATSOptions{}, n)
+}
+
+// LeapingNATSCluster is NATSCluster of servers with a Clock each.
+func LeapingNATSCluster(t testing.TB, n int) *backend.NATSCluster {
+	t.Helper()
+	return natsCluster(t, backend.NATSOptions{Leaping: true}, n)
+}
+
+func natsCluster(t testing.TB, o backend.NATSOptions, n int) *backend.NATSCluster {
+	t.Helper()
 	fillNATS(t, &o)
 	ctx, cancel := starting(t)
 	defer cancel()
@@ -66,7 +76,11 @@ func NATSCluster(t testing.TB, n int) *backend.NATSCluster {
 func fillNATS(t testing.TB, o *backend.NATSOptions) {
 	t.Helper()
 	if o.Bin == "" {
-		bin, err := natsBinary()
+		build := natsBinary
+		if o.Leaping {
+			build = leapingNATS
+		}
+		bin, err := build()
 		Must(t, err)
 		o.Bin = bin
 	}

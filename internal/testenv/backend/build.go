@@ -25,6 +25,17 @@ func BuildNATS(ctx context.Context) (string, error) {
 	return bin, Build(ctx, dir, "-o", bin, natsModule)
 }
 
+// BuildLeapingNATS is BuildNATS with an overlay of the package time that goes by
+// a Clock, such as testenv writes.
+func BuildLeapingNATS(ctx context.Context, overlay string) (string, error) {
+	dir, err := CacheDir("nats-leaping")
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(dir, "nats-server")
+	return bin, Build(ctx, dir, "-overlay", overlay, "-o", bin, natsModule)
+}
+
 // CacheDir is where binaries for tests are kept between runs. Its size is
 // bounded: a new build replaces the old one.
 func CacheDir(name string) (string, error) {

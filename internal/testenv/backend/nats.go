@@ -25,12 +25,15 @@ type NATSOptions struct {
 	Port int    // clients'; 0: a free one
 	// Config is added to the configuration file, in its own syntax.
 	Config string
+	// Leaping gives each server a Clock. Bin must be from BuildLeapingNATS.
+	Leaping bool
 }
 
 // A NATS is one nats-server process with JetStream, alone or in a cluster.
 // Kill, Pause, Resume, Stop and the rest come from its process.
 type NATS struct {
 	*proc.Process
+	Clock          *Clock // nil without Leaping
 	dir, name, url string
 	cluster        bool
 }
@@ -61,9 +64,16 @@ func newNATS(o NATSOptions, routes string) (*NATS, error) {
 		}
 	}
 	n := &NATS{dir: o.Dir, name: o.Name + "-" + nuid.Next(), url: "nats://" + port.Loopback(clients), cluster: routes != ""}
+	var env []string
 	var err error
+	if o.Leaping {
+		if n.Clock, err = NewClock(o.Dir, o.Name); err != nil {
+			return nil, err
+		}
+		env = append(env, n.Clock.Env())
+	}
 	n.Process, err = spawn(proc.Spec{
-		Name: o.Name, Path: o.Bin, Args: []string{"-c", "nats.conf"},
+		Name: o.Name, Path: o.Bin, Args: []string{"-c", "nats.conf"}, Env: env,
 		Dir: o.Dir, LogFile: filepath.Join(o.Dir, "nats.log"),
 	}, "nats.conf", natsConfig(n.name, clients, n.store(), routes+o.Config))
 	return n, err

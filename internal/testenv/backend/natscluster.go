@@ -159,3 +159,23 @@ func (c *NATSCluster) Leader(ctx context.Context, stream string) (*NATS, error) 
 	})
 	return leader, err
 }
+
+// Lead makes a node the leader of a stream.
+func (c *NATSCluster) Lead(ctx context.Context, stream string, node *NATS) error {
+	order := fmt.Sprintf(`{"placement":{"preferred":%q}}`, node.name)
+	err := poll.Until(ctx, func() error {
+		leader, err := c.Leader(ctx, stream)
+		if err != nil || leader == node {
+			return err
+		}
+		err = withNATS(c.URL(), func(nc *nats.Conn, _ jetstream.JetStream) error {
+			_, err := nc.Request("$JS.API.STREAM.LEADER.STEPDOWN."+stream, []byte(order), time.Second)
+			return err
+		})
+		return errors.Join(fmt.Errorf("%s leads", leader.name), err)
+	})
+	if err != nil {
+		return fmt.Errorf("backend: %s does not lead %s: %w", node.name, stream, err)
+	}
+	return nil
+}

@@ -36,14 +36,17 @@ type RedisOptions struct {
 	// ReplicaOf is the address of a primary with the same password, or of a
 	// fault proxy before it. Empty: a primary.
 	ReplicaOf string
+	// Leaping gives the server, and each replica, a Clock.
+	Leaping bool
 }
 
 // A Redis is one redis-server process. Kill, Pause, Resume, Stop and the rest
 // come from its process.
 type Redis struct {
 	*proc.Process
-	opts RedisOptions
-	addr string
+	Clock *Clock // nil without Leaping
+	opts  RedisOptions
+	addr  string
 }
 
 // StartRedis starts a server.
@@ -80,12 +83,30 @@ func newRedis(bin string, o RedisOptions) (*Redis, error) {
 	if err := os.MkdirAll(r.data(), 0o700); err != nil {
 		return nil, err
 	}
-	var err error
+	env, err := r.leaping()
+	if err != nil {
+		return nil, err
+	}
 	r.Process, err = spawn(proc.Spec{
-		Name: o.Name, Path: bin, Args: []string{"redis.conf"},
+		Name: o.Name, Path: bin, Args: []string{"redis.conf"}, Env: env,
 		Dir: o.Dir, LogFile: filepath.Join(o.Dir, "redis.log"),
 	}, "redis.conf", redisConfig(o, listen, r.data()))
 	return r, err
+}
+
+// leaping makes the server's clock, if it is to have one.
+func (r *Redis) leaping() (env []string, err error) {
+	if !r.opts.Leaping {
+		return nil, nil
+	}
+	lib, err := BuildWrongTime(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	if r.Clock, err = NewClock(r.opts.Dir, "redis"); err != nil {
+		return nil, err
+	}
+	return append(preload(lib), r.Clock.Env()), nil
 }
 
 // redisConfig: fsync at every write when anything is kept at all, and
