@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -186,7 +187,7 @@ func TestReportsAfterARestart(t *testing.T) {
 func TestGarbageIsSomebody(t *testing.T) {
 	server := testenv.NATS(t)
 	r := newRegistry(t, server.URL())
-	newEdge(t, server.URL(), "edge-1")
+	e := newEdge(t, server.URL(), "edge-1")
 	awaitEdges(t, r, 1)
 	nc := connect(t, server.URL())
 	for _, data := range []string{"", "{}", `{"id":"edge-9","instance":"x"}`, `{"id":"edge-1","instance":"\u001b"}`, "\xff\xfe"} {
@@ -201,5 +202,11 @@ func TestGarbageIsSomebody(t *testing.T) {
 	// Somebody is there under the subject's name, and may be fresh.
 	if list := awaitEdges(t, r, 2); list[0].State != fleet.Unreadable || list[0].ID != "edge-1" || list[1].State != "fresh" {
 		t.Errorf("%+v", list)
+	}
+	e.apply("e1", 7, entry("a"))
+	r.HeardSince(time.Hour)
+	got := (&site{Registry: r}).within(t, short, 7, entry("a"))
+	if got.Everywhere || got.Expected != 2 || !slices.Equal(got.Missing, []string{"edge-1"}) {
+		t.Errorf("somebody cannot confirm: %+v", got)
 	}
 }
