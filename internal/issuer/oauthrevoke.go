@@ -64,7 +64,7 @@ func (i *Issuer) revokeAccess(c *fiber.Ctx, raw string) (session.Receipt, error)
 	ctx := c.UserContext()
 	claims, err := i.others.ending.Authentic(ctx, raw)
 	switch {
-	case errors.Is(err, token.ErrKeysUnavailable):
+	case errors.Is(err, token.ErrKeysUnavailable), errors.Is(err, token.ErrKeyAbsent):
 		return session.Receipt{}, fmt.Errorf("%w: %w", session.ErrUnavailable, err)
 	case errors.Is(err, token.ErrRegion):
 		return session.Receipt{}, &oauthError{unsupportedTokenType, "the token is of another region: revoke it there"}

@@ -19,6 +19,9 @@ var (
 	ErrRegion = fmt.Errorf("%w: of another region", ErrInvalid)
 	// ErrExpired: valid in every respect but past its exp (token_expired).
 	ErrExpired = errors.New("token: expired")
+	// ErrKeyAbsent is the ErrInvalid of a kid that the last key set did not have.
+	// It was not asked for again; the issuer may have published it since.
+	ErrKeyAbsent = fmt.Errorf("%w: unknown key, as of a moment ago", ErrInvalid)
 	// ErrKeysUnavailable: the key that the token names is not at hand and the
 	// issuer could not be asked. The caller MUST refuse the request, whatever
 	// its fail mode, and SHOULD do so with 503 so that the client keeps a
