@@ -30,6 +30,8 @@ const (
 type cluster struct {
 	t       testing.TB
 	bin     testenv.Bin
+	traced  string // the edge that leaves a trace of its steps
+	traces  string // where
 	secrets secrets
 	iss     string            // in front of all issuers
 	rec     *history.Recorder // of what clients see
@@ -44,6 +46,7 @@ type cluster struct {
 func startCluster(t testing.TB) *cluster {
 	t.Helper()
 	c := &cluster{t: t, bin: testenv.BuildBinaries(t, false), secrets: makeSecrets(t), rec: history.NewRecorder(nil)}
+	c.traced, c.traces = testenv.BuildTraced(t), t.TempDir()
 	c.nats = testenv.LeapingNATSCluster(t, 3)
 	c.redis = testenv.Redis(t, backend.RedisOptions{AppendOnly: true, Leaping: true})
 	c.replication = testenv.Proxy(t, c.redis.Addr())
@@ -78,7 +81,8 @@ func (c *cluster) issuerSpec(i int) proc.Spec {
 
 func (c *cluster) edgeSpec(i int) proc.Spec {
 	name := fmt.Sprint("edge-", i)
-	return proc.Spec{Name: name, Path: c.bin.Edge, Env: []string{
+	return proc.Spec{Name: name, Path: c.traced, Env: []string{
+		traceDir + "=" + c.traces,
 		"CURFEW_ISSUER_URL=" + c.iss,
 		"CURFEW_STALENESS=" + staleness.String(),
 		"CURFEW_EDGE_ID=" + name,

@@ -9,6 +9,10 @@
 // others. Clients log in, call edges, refresh and revoke all the while, and
 // package history judges what they saw.
 //
+// The servers' wall clocks can leap while they run. Edges leave a trace of their
+// own steps (build tag curfewtrace), which package history judges as well, and one
+// of them can be made to pause between any two steps of a decision.
+//
 //   - TestShort, part of go test: every single fault once.
 //   - TestLong, for make chaos: every fault for a minute, then pairs of them,
 //     with the promises about availability checked too. It runs when

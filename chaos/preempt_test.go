@@ -7,18 +7,29 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/curfew-auth/curfew/internal/testenv/proc"
 )
 
 // shortStops is how long an edge is stopped again and again before it is stopped
 // for longer than B.
 const shortStops = time.Second
 
-// preempt stops an edge at random instants, hundreds of times a second, so that
-// any step of a request may be followed by the others' steps, and now and then for
-// longer than B. Meanwhile its links to the log come and go, so that its copy is
-// renewed and turns stale all the time.
-func preempt(_ context.Context, r *run) error {
+// pauseUpTo is the environment variable that an edge built with the tag curfewtrace
+// reads.
+const pauseUpTo = "CHAOS_PAUSE"
+
+// preempt stops an edge at random instants, hundreds of times a second, and now and
+// then for longer than B. Besides, one request in some hundred waits between two of
+// its steps, for up to 2 B, while all others go on. Meanwhile the links to the log
+// come and go, so that the copy is renewed and turns stale all the time.
+func preempt(ctx context.Context, r *run) error {
 	e := second(r)
+	err := e.replace(func(s *proc.Spec) { s.Env = append(s.Env, pauseUpTo+"="+(2*staleness).String()) })
+	if err != nil {
+		return err
+	}
+	r.awaitOrNot(ctx, e)
 	r.meanwhile(
 		func(ctx context.Context) {
 			for pause(ctx, 0) {
@@ -56,5 +67,12 @@ func stopFor(ctx context.Context, n *node, d time.Duration) {
 
 func calmDown(_ context.Context, r *run) error {
 	r.ended()
-	return errors.Join(second(r).Resume(), slow(0, second(r).links()...))
+	return errors.Join(second(r).Resume(), slow(0, second(r).links()...), second(r).replace(nil))
+}
+
+// awaitOrNot waits for a node for a while: what else is broken may keep it.
+func (r *run) awaitOrNot(ctx context.Context, n *node) {
+	ctx, cancel := context.WithTimeout(ctx, 2*patience)
+	defer cancel()
+	_ = n.awaitReady(ctx)
 }

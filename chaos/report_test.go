@@ -30,6 +30,7 @@ func (r *run) finish(t *testing.T, file string) {
 			t.Errorf("%s: only %d calls could have shown a late acceptance", res.name, res.row.Probes)
 		}
 	}
+	r.checkSteps(t)
 	if file != "" {
 		testenv.Must(t, os.WriteFile(file, []byte(text), 0o644))
 	}

@@ -1,8 +1,10 @@
 package history
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -110,8 +112,8 @@ func (d *Decision) misses(kept map[uint64][]Kept) bool {
 	return false
 }
 
-// firstTaken finds where each revocation was read first.
-func firstTaken(all []Steps) map[uint64]Taken {
+// firstTaken lists each revocation as it was read first, in that order.
+func firstTaken(all []Steps) []Taken {
 	first := make(map[uint64]Taken)
 	for _, s := range all {
 		for _, t := range s.Taken {
@@ -120,16 +122,23 @@ func firstTaken(all []Steps) map[uint64]Taken {
 			}
 		}
 	}
-	return first
+	return slices.SortedFunc(maps.Values(first), func(a, b Taken) int { return cmp.Compare(a.Now, b.Now) })
 }
 
-// renewals looks, for each, for a revocation that the process had not read.
-func (r *stepReport) renewals(s *Steps, first map[uint64]Taken, lapses []Span) {
-	next := 0
-	missing := maps.Clone(first)
+// renewals looks, for each, for a revocation that some process had read by then
+// and this one had not.
+func (r *stepReport) renewals(s *Steps, known []Taken, lapses []Span) {
+	had, missing := make(map[uint64]bool), make(map[uint64]Taken)
+	took, next := 0, 0
 	for _, n := range s.Renewals {
-		for ; next < len(s.Taken) && s.Taken[next].Number < n.Number; next++ {
-			delete(missing, s.Taken[next].ID)
+		for ; took < len(s.Taken) && s.Taken[took].Number < n.Number; took++ {
+			had[s.Taken[took].ID] = true
+			delete(missing, s.Taken[took].ID)
+		}
+		for ; next < len(known) && known[next].Now <= n.Now; next++ {
+			if !had[known[next].ID] {
+				missing[known[next].ID] = known[next]
+			}
 		}
 		for _, t := range missing {
 			if n.needs(t) && !lost(t, n, lapses) {

@@ -75,6 +75,7 @@ func New(cfg Config) (*Copy, error) {
 	}
 	c := &Copy{elapsed: cfg.Elapsed, revoked: ids, users: users, wide: wide}
 	c.bound.init(cfg.Staleness)
+	c.preempt()
 	return c, nil
 }
 

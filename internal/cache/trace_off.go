@@ -17,6 +17,8 @@ func (w *tracedWindow) opened(time.Duration, bool) {}
 
 func (s *tracedSearch) begins(*Token) {}
 
+func (c *Copy) preempt() {}
+
 func traceDecision(window, finding, time.Duration, Answer) {}
 
 func traceAdded(Key, time.Duration) {}

@@ -69,6 +69,22 @@ func BuildCrashing(t testing.TB) string {
 	return filepath.Join(take(t, dir, "issuer"), "issuer")
 }
 
+// BuildTraced builds the edge with the tag curfewtrace: it leaves a trace of its
+// steps, as package cache says. The file is the test's own.
+func BuildTraced(t testing.TB) string {
+	t.Helper()
+	root, err := moduleRoot()
+	Must(t, err)
+	name, args := "bin-traced", []string{"-C", root, "-tags", "curfewtrace"}
+	if RaceEnabled {
+		name, args = "bin-traced-race", append(args, "-race")
+	}
+	dir, err := cacheDir(root, name)
+	Must(t, err)
+	Must(t, backend.Build(t.Context(), dir, append(args, "-o", dir+"/", "./cmd/edge")...))
+	return filepath.Join(take(t, dir, "edge"), "edge")
+}
+
 // take gives the test files of its own, in a directory that is returned.
 func take(t testing.TB, from string, names ...string) string {
 	t.Helper()
