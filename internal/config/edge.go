@@ -105,7 +105,7 @@ func (c Edge) Validate() error {
 	p.oneOf("check_mode", c.CheckMode, modes...)
 	c.CheckModes.check(&p)
 	within(&p, "cache_entries", c.CacheEntries, 100, 100_000_000)
-	within(&p, "leeway", c.Leeway, 0, 5*time.Minute)
+	within(&p, "leeway", c.Leeway, 0, 4*time.Minute) // guard.Config: with staleness 5 minutes at most
 	checkSecret(&p, c.HS256Secret)
 	return p.err()
 }
