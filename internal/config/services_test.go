@@ -163,7 +163,7 @@ func TestBounds(t *testing.T) {
 func TestEdgeBounds(t *testing.T) {
 	good := []string{
 		"UPSTREAM=http://api:9000", "RENEW=true", "RENEW_URL=https://auth/v1/refresh", "RENEW_BEFORE=1m", "RENEW_BEFORE=0", "RENEW_HEADER=true",
-		"UPSTREAM=https://h/base", "LEEWAY=0", "LEEWAY=5m", "CACHE_ENTRIES=100", "CACHE_ENTRIES=100000000",
+		"UPSTREAM=https://h/base", "LEEWAY=0", "LEEWAY=4m", "CACHE_ENTRIES=100", "CACHE_ENTRIES=100000000",
 		"EDGE_ID=a_B-c-1", "EDGE_URL=http://e:8081", "FAIL_MODE=allow", "REDIS_URL=none", "JWKS_URL=https://h/jwks",
 		"IDENTITY_HEADERS=X-Acme-", "IDENTITY_HEADERS=X-Acme-Auth-", "IDENTITY_HEADERS=Remote-",
 		"CHECK_MODE=strict", "CHECK_MODES=[]", `CHECK_MODES=[{"path":"/","mode":"strict","methods":["POST"]},{"path":"/a/*/b.c/","mode":"local"}]`,
@@ -172,7 +172,7 @@ func TestEdgeBounds(t *testing.T) {
 		"IDENTITY_HEADERS=X-", "IDENTITY_HEADERS=Acme-", "IDENTITY_HEADERS=X-Acme", "IDENTITY_HEADERS=X-Forwarded-", "IDENTITY_HEADERS=x-acme-",
 		"IDENTITY_HEADERS=X-Ac me-", "IDENTITY_HEADERS=X-Acme_-", "IDENTITY_HEADERS=X-Request-", "IDENTITY_HEADERS=Content-",
 		"UPSTREAM=api:9000", "RENEW=perhaps", "RENEW_URL=auth", "RENEW_URL=https://u:p@auth", "RENEW_BEFORE=-1s", "RENEW_BEFORE=25h", "RENEW_HEADER=2",
-		"UPSTREAM=http://", "UPSTREAM=//h", "UPSTREAM=ftp://h", "UPSTREAM=http://:80", "LEEWAY=-1s", "LEEWAY=6m",
+		"UPSTREAM=http://", "UPSTREAM=//h", "UPSTREAM=ftp://h", "UPSTREAM=http://:80", "LEEWAY=-1s", "LEEWAY=5m",
 		"CACHE_ENTRIES=99", "CACHE_ENTRIES=100000001", "EDGE_ID=a b", "EDGE_ID=a*", "EDGE_ID=a.b", "EDGE_URL=ftp://e", "EDGE_URL=http://u:p@e", "EDGE_URL=http://" + strings.Repeat("e", 512), "EDGE_ID=" + strings.Repeat("a", 65), "FAIL_MODE=open", "JWKS_URL=file:///etc/x",
 		"CHECK_MODE=paranoid", "CHECK_MODES=strict", "CHECK_MODES={}", "CHECK_MODES=[{path: /a, mode: loose}]", "CHECK_MODES=[{path: a, mode: local}]",
 		"CHECK_MODES=[{path: /a//b, mode: local}]", "CHECK_MODES=[{path: /a/../b, mode: local}]", "CHECK_MODES=[{path: /a%2fb, mode: local}]",
