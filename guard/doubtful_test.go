@@ -130,7 +130,8 @@ func TestTokenOfAnotherRegion(t *testing.T) {
 func TestSmallerBoundOfTheIssuers(t *testing.T) {
 	m := newMesh(t)
 	m.keep()
-	n := m.node(func(c *guard.Config) { c.Staleness = 4 * time.Minute })
+	// It would look for connections that are overdue after longer than this test.
+	n := m.node(func(c *guard.Config) { c.Staleness = 4*time.Minute + 50*time.Second })
 	testenv.Eventually(t, ceiling, n.Ready)
 	raw := m.token("s-1", "", time.Hour)
 	live := n.connect(t, raw, guard.Local)

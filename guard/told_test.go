@@ -47,13 +47,18 @@ func TestOutdatedIsKeptAsOutdated(t *testing.T) {
 	m.keepVouching()
 	n := m.node(nil)
 	at := func(user string, stamp int64) string { return m.stamped("acme", user, stamp) }
+	m.login("s-w")
+	strictly := at("w", 400)
+	n.eventuallyIn(t, guard.Strict, strictly, nil)
 	asked, older, newer, another := at("u", 500), at("u", 400), at("u", 1001), at("v", 400)
 	n.eventually(t, asked, nil)
 	r := revocation(events.ScopeTenant, "acme")
 	r.Mode, r.Stamp = events.ModeRefresh, 1000
 	testenv.Must(t, m.store.Apply(t.Context(), []events.Revocation{r}))
 	n.eventually(t, asked, guard.ErrRefreshRequired)
+	n.eventuallyIn(t, guard.Strict, strictly, guard.ErrRefreshRequired)
 	m.forget()
+	n.want(t, strictly, guard.ErrRefreshRequired)
 	for raw, want := range map[string]error{newer: nil, another: nil, asked: guard.ErrRefreshRequired, older: guard.ErrRefreshRequired} {
 		n.eventually(t, raw, want)
 	}
