@@ -52,7 +52,10 @@ func refuseBadTokens(t *testing.T, c *cluster) {
 	payload, signature, _ := strings.Cut(rest, ".")
 	none := strings.Repeat("A", len(signature))
 	tokens := []struct{ name, raw, code string }{
-		{"expired", c.forge(t, good, c.keysDir(), func(k *token.Claims) { k.ExpiresAt = time.Now().Add(-time.Minute) }), "token_expired"},
+		{"expired", c.forge(t, good, c.keysDir(), func(k *token.Claims) {
+			k.IssuedAt, k.ExpiresAt = time.Now().Add(-3*time.Hour), time.Now().Add(-2*time.Hour)
+		}), "token_expired"},
+		{"of another region", c.forge(t, good, c.keysDir(), func(k *token.Claims) { k.Region = "other" }), "token_invalid"},
 		{"of another key", c.forge(t, good, sameKid, keep), "token_invalid"},
 		{"of an unknown key", c.forge(t, good, otherKid, keep), "token_invalid"},
 		{"of another issuer", c.forge(t, good, c.keysDir(), func(k *token.Claims) { k.Issuer += "/" }), "token_invalid"},

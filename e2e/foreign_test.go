@@ -5,9 +5,11 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 	"time"
 
@@ -96,6 +98,18 @@ func trustOthers(t *testing.T, c *cluster) {
 		mustCommit(t, c.do(t, call), r.body["scope"], r.body["id"])
 		c.mustRefuse(t, g)
 	}
+	own := of(a, map[string]any{"jti": "kc-held", "sid": "kc-third", "sub": "id-bob"}) // by whoever holds it
+	own.SessionID, own.UserID = "kc-third", "id-bob"
+	c.mustAccept(t, own)
+	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	testenv.Eventually(t, time.Minute, func() error { // the issuer may not have the keys yet
+		res := c.do(t, call{url: c.issuers[1].url + "/oauth2/revoke", body: "token=" + own.AccessToken, header: form})
+		if res.status != http.StatusOK {
+			return errors.New(string(res.body))
+		}
+		return nil
+	})
+	c.mustRefuse(t, own)
 	c.mustAccept(t, theirs)
 	c.mustAccept(t, mine)
 	me := decode[whoami](t, c.do(t, call{url: c.edges[0].url + "/v1/whoami", bearer: theirs.AccessToken}))
@@ -114,6 +128,12 @@ func refuseOthers(t *testing.T, c *cluster, p *provider) {
 		"our issuer":       {"iss": c.issuerURL()},
 		"the other issuer": {"iss": c.providers[0].url},
 		"nothing to name":  {"jti": nil, "sid": nil, "sub": nil},
+		"stamped ahead":    {"iat": time.Now().Unix() + 120},
+		"exp a string":     {"exp": strconv.FormatInt(time.Now().Unix()+600, 10)},
+		"iat a string":     {"iat": strconv.FormatInt(time.Now().Unix(), 10)},
+		"no user":          {"sub": nil},
+		"an empty user":    {"sub": ""},
+		"half a character": {"sub": json.RawMessage(`"\ud800"`)},
 		"bound to a key":   {"cnf": map[string]any{"jkt": "x"}},
 	} {
 		for _, e := range c.edges {

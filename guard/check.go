@@ -2,7 +2,6 @@ package guard
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -74,9 +73,6 @@ func (g *Guard) verify(ctx context.Context, raw string) (*verified, error) {
 	if err != nil {
 		return nil, refusal(err)
 	}
-	if !claims.Foreign && claims.Region != g.config.Region {
-		return nil, fmt.Errorf("%w: of another region", ErrInvalid)
-	}
 	v := &verified{claims: claims, identity: identityOf(&claims), token: g.token(&claims, raw)}
 	g.tokens.Put(raw, v)
 	return v, nil
@@ -120,13 +116,13 @@ func (g *Guard) hold(r events.Revocation) {
 	}
 	switch r.Scope {
 	case events.ScopeUser:
-		g.copy.Cut(key, at, r.TTL())
+		g.copy.Cut(key, at, g.lifeOf(r))
 	case events.ScopeTenant, events.ScopeAll:
-		g.copy.CutWide(key, at, r.TTL())
+		g.copy.CutWide(key, at, g.lifeOf(r))
 	case events.ScopeKey:
 		g.revokedKeys.note(key, r)
-		g.copy.Add(key, r.TTL())
+		g.copy.Add(key, g.lifeOf(r))
 	default:
-		g.copy.Add(key, r.TTL())
+		g.copy.Add(key, g.lifeOf(r))
 	}
 }

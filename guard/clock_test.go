@@ -37,7 +37,7 @@ func (m *mesh) stopClock(at time.Time) {
 	srv.SetPreHook(func(c *server.Peer, cmd string, args ...string) bool {
 		switch cmd {
 		case "INFO":
-			srv.Dispatch(c, []string{"ECHO", "run_id:abc\r\nmaster_replid:def\r\n"})
+			srv.Dispatch(c, []string{"ECHO", "run_id:abc\r\nmaster_replid:def\r\nevicted_keys:0\r\n"})
 		case "EVAL_RO", "EVALSHA_RO":
 			srv.Dispatch(c, append([]string{strings.TrimSuffix(cmd, "_RO")}, args...))
 		default:

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/curfew-auth/curfew/internal/commit"
@@ -195,5 +196,42 @@ func TestTextsOfTheReportAreChecked(t *testing.T) {
 	cfg := Config{ID: "e", NATSURL: "nats://x", Issuer: "i", Audience: "a"}
 	if err := errors.Join(cfg.setDefaults()); err != nil || cfg.Version == "" {
 		t.Errorf("%q, %v", cfg.Version, err)
+	}
+}
+
+// Only a beat that was committed after the bad one, and read in time, shows that
+// a clock agrees again: none that is read again, or of another log, or by a copy
+// that does not know how far behind it reads.
+func TestBeatThatIsReadAgainDoesNotClear(t *testing.T) {
+	for name, c := range map[string]struct {
+		epoch  string
+		seq    uint64
+		lost   bool
+		clears bool
+	}{
+		"the next":        {"e", 12, false, true},
+		"read again":      {"e", 9, false, false},
+		"of the renewal":  {"e", 10, false, false},
+		"of another log":  {"f", 12, false, false},
+		"by a stale copy": {"e", 12, true, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := remembering(t)
+			g.clocks, g.sync = newClocks(g.copy.Now, slog.New(slog.DiscardHandler)), &events.Sync{}
+			g.copy.Renew(g.copy.Now())
+			g.whole.Store(&events.Position{Epoch: "e", Seq: 10})
+			hear := func(epoch string, seq uint64, at time.Time) {
+				b := events.Beat{By: events.RoleIssuer, ID: "i", At: at.UnixMilli()}
+				g.heardBeat(events.Message{Epoch: epoch, Seq: seq}, b)
+			}
+			hear("e", 11, time.Now().Add(11*time.Minute))
+			if c.lost {
+				g.copy.Lose()
+			}
+			hear(c.epoch, c.seq, time.Now())
+			if cleared := g.clocks.trouble() == nil; cleared != c.clears {
+				t.Errorf("%s: cleared %t", name, cleared)
+			}
+		})
 	}
 }

@@ -49,8 +49,8 @@ type Config struct {
 	// Staleness is the bound B; default 5s. Where the issuers' is smaller,
 	// theirs holds.
 	Staleness time.Duration
-	// Leeway is how long after its exp a token is still good; default 5s. With
-	// Staleness it may be 5 minutes at most.
+	// Leeway is how long after its exp a token is still good; default 5s, at
+	// most 4m.
 	Leeway time.Duration
 	// CacheEntries bounds revoked ids and verified tokens, each; default
 	// 1,000,000. Verified tokens take 256 MiB at most.

@@ -3,6 +3,7 @@ package guard
 import (
 	"time"
 
+	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/fleet"
 )
 
@@ -17,6 +18,9 @@ func (g *Guard) LiveConnections() int { return len(g.watches.all()) }
 
 // Asked is how many questions the store has been put, or is being put.
 func (g *Guard) Asked() uint32 { return g.fallback.breaker.Counts().Requests }
+
+// LifeOf is how long the node keeps a revocation.
+func (g *Guard) LifeOf(r events.Revocation) time.Duration { return g.lifeOf(r) }
 
 // Limit tells the node the bound of the issuers.
 func (g *Guard) Limit(bound time.Duration) { g.limit(bound) }

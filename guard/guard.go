@@ -34,6 +34,7 @@ type Guard struct {
 	verifier *token.Issuers
 	remote   *token.RemoteKeys
 	foreign  []*token.RemoteKeys // of the trusted issuers
+	lives    map[string]*life    // of revocations of the trusted issuers
 	keys     cache.Keys
 	copy     *cache.Copy
 	tokens   *cache.Tokens[*verified]
@@ -78,7 +79,7 @@ func New(ctx context.Context, cfg Config) (*Guard, error) {
 	}
 	g.metrics = newMetrics(cfg.Registerer, g)
 	g.reporter = g.newReporter()
-	g.sync.Exchange = announced{g.sync.Exchange, g.reporter}
+	g.sync.Exchange = fleet.Announced{Exchange: g.sync.Exchange, Reporter: g.reporter}
 	ctx, g.stop = context.WithCancel(ctx)
 	for _, keys := range append(g.foreign, g.remote) {
 		g.running.Go(func() { _ = keys.Run(ctx) })
@@ -107,7 +108,7 @@ func (g *Guard) openMemory() (err error) {
 		return err
 	}
 	own, err := token.NewVerifier(token.VerifierConfig{
-		Issuer: cfg.Issuer, Audience: cfg.Audience, Leeway: cfg.Leeway, Keys: keys,
+		Issuer: cfg.Issuer, Audience: cfg.Audience, Region: cfg.Region, Leeway: cfg.Leeway, Keys: keys,
 	})
 	if err != nil {
 		return err
@@ -145,9 +146,11 @@ func (g *Guard) openServers() (err error) {
 		Interval: cfg.Staleness / 4,
 		Elapsed:  g.copy.Now,
 		Renew:    g.renew,
+		Lose:     g.copy.Lose,
 		Poke:     g.poke,
 		Log:      cfg.Log,
 	}
+	g.sync.Barrier.Staleness, g.sync.Barrier.Elapsed = g.copy.Staleness, g.copy.Now
 	return nil
 }
 

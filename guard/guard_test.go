@@ -57,7 +57,7 @@ func TestCheckRefusesWhatIsNoGoodToken(t *testing.T) {
 	testenv.Eventually(t, ceiling, n.Ready)
 	now := time.Now()
 	otherAudience, err := m.keys.Mint(token.Claims{
-		Issuer: issuer, Subject: "u", ID: "j", SessionID: "s", Tenant: "default", Region: "local", Audience: []string{"other"},
+		Issuer: issuer, Subject: "u", ID: "j", SessionID: "s", Tenant: "default", Region: m.region, Audience: []string{"other"},
 		IssuedAt: now, ExpiresAt: now.Add(time.Hour), IssuedAtMillis: now.UnixMilli(),
 	})
 	testenv.Must(t, err)

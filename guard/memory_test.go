@@ -51,7 +51,7 @@ func inUse() int {
 func (m *mesh) from(sid, device string) string {
 	now := time.Now()
 	raw, err := m.keys.Mint(token.Claims{
-		Issuer: issuer, Subject: "u-1", ID: uuid.NewString(), SessionID: sid, Tenant: "default", Region: "local", Device: device, Audience: []string{api},
+		Issuer: issuer, Subject: "u-1", ID: uuid.NewString(), SessionID: sid, Tenant: "default", Region: m.region, Device: device, Audience: []string{api},
 		Roles: []string{"admin"}, IssuedAt: now, ExpiresAt: now.Add(time.Hour), IssuedAtMillis: now.UnixMilli(),
 	})
 	testenv.Must(m.t, err)

@@ -55,11 +55,12 @@ type mesh struct {
 	exchange  *events.NATSExchange
 	store     *redisstore.Store
 	committer *commit.Committer
+	region    string
 }
 
 func newMesh(t *testing.T) *mesh {
 	t.Helper()
-	m := &mesh{t: t, nats: testenv.NATS(t)}
+	m := &mesh{t: t, nats: testenv.NATS(t), region: "local"}
 	var err error
 	m.redis, err = embedded.StartStore()
 	testenv.Must(t, err)
@@ -229,7 +230,7 @@ func (m *mesh) token(sid, jti string, life time.Duration) string {
 	}
 	now := time.Now()
 	raw, err := m.keys.Mint(token.Claims{
-		Issuer: issuer, Subject: "u-1", ID: jti, SessionID: sid, Tenant: "default", Region: "local", Audience: []string{api},
+		Issuer: issuer, Subject: "u-1", ID: jti, SessionID: sid, Tenant: "default", Region: m.region, Audience: []string{api},
 		Roles: []string{"admin"}, IssuedAt: now, ExpiresAt: now.Add(life), IssuedAtMillis: now.UnixMilli(),
 	})
 	testenv.Must(m.t, err)

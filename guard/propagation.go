@@ -7,18 +7,8 @@ import (
 	"github.com/curfew-auth/curfew/internal/events"
 )
 
-// limit goes by the bound of the issuers, if that is the smaller. It MUST be told
-// before the renewal that rests on their answer.
-func (g *Guard) limit(bound time.Duration) {
-	before := g.copy.Staleness()
-	if g.copy.Limit(bound); g.copy.Staleness() < before {
-		g.config.Log.Warn("the issuers go by a smaller staleness than this node is set to", "staleness", g.copy.Staleness(), "configured", g.config.Staleness)
-		g.watches.wake() // they wait for a part of the larger one
-	}
-}
-
 // renew notes as of when the copy is complete, and up to where, by the word of
-// somebody whose bound is given.
+// somebody who goes by a bound of his own: the smaller one counts, from before.
 func (g *Guard) renew(asOf, bound time.Duration) {
 	g.limit(bound)
 	pos := g.follower.Position()
@@ -27,6 +17,15 @@ func (g *Guard) renew(asOf, bound time.Duration) {
 	g.copy.Renew(asOf)
 	if g.copy.State() == cache.Fresh {
 		g.wasFresh.Store(true)
+	}
+}
+
+// limit goes by the bound of the issuers, if that is the smaller.
+func (g *Guard) limit(bound time.Duration) {
+	before := g.copy.Staleness()
+	if g.copy.Limit(bound); g.copy.Staleness() < before {
+		g.config.Log.Warn("the issuers go by a smaller staleness than this node is set to", "staleness", g.copy.Staleness(), "configured", g.config.Staleness)
+		g.watches.wake() // they wait for a part of the larger one
 	}
 }
 

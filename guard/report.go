@@ -1,8 +1,6 @@
 package guard
 
 import (
-	"context"
-	"crypto/rand"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,21 +17,9 @@ const loadWindow = time.Second
 // newReporter makes what tells the issuers how this node stands.
 func (g *Guard) newReporter() *fleet.Reporter {
 	return &fleet.Reporter{
-		Conn: g.nc, Region: g.config.Region, ID: g.config.ID, Instance: rand.Text(),
+		Conn: g.nc, Region: g.config.Region, ID: g.config.ID, Life: fleet.NewLife(), Elapsed: g.copy.Now,
 		Report: g.report, Watch: g.follower.Watch, Holds: g.holds, Poke: g.changed, Log: g.config.Log,
 	}
-}
-
-// An announced exchange lets the issuers know of this node before it asks them
-// how far to read, by which it may become fresh.
-type announced struct {
-	events.Exchange
-	reporter *fleet.Reporter
-}
-
-func (a announced) Ask(ctx context.Context, q events.Question) (events.Answer, error) {
-	a.reporter.Announce()
-	return a.Exchange.Ask(ctx, q)
 }
 
 // reportSoon has a report sent at once. It does not block.
@@ -53,6 +39,7 @@ func (g *Guard) report() fleet.Report {
 	g.load.measure(g.copy.Now(), g.metrics)
 	return fleet.Report{
 		Version: g.config.Version, URL: g.config.URL, Mode: g.config.Mode.String(), State: s.State, Epoch: s.Epoch, AppliedSeq: s.AppliedSeq, FreshAgeMS: age,
+		StalenessMS: s.Staleness.Milliseconds(), Doubt: s.Doubt,
 		Entries: s.Entries, Overflowed: s.Overflowed, Store: s.Store, KeyIDs: g.remote.KeyIDs(),
 		FallbackShare: g.load.share, DecisionsPerSecond: g.load.perSecond,
 	}

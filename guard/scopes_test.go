@@ -18,7 +18,7 @@ func (m *mesh) stamped(tenant, user string, stamp int64) string {
 	m.t.Helper()
 	now := time.Now()
 	raw, err := m.keys.Mint(token.Claims{
-		Issuer: issuer, Subject: user, ID: uuid.NewString(), SessionID: "s-" + user, Tenant: tenant, Region: "local", Audience: []string{api},
+		Issuer: issuer, Subject: user, ID: uuid.NewString(), SessionID: "s-" + user, Tenant: tenant, Region: m.region, Audience: []string{api},
 		IssuedAt: now, ExpiresAt: now.Add(time.Hour), IssuedAtMillis: stamp,
 	})
 	testenv.Must(m.t, err)

@@ -25,7 +25,12 @@ type Status struct {
 	AppliedSeq uint64
 	// FreshAge is how long ago the copy was known to be complete; negative
 	// if it never was.
-	FreshAge   time.Duration
+	FreshAge time.Duration
+	// Staleness is the bound B that it goes by.
+	Staleness time.Duration
+	// Doubt: an entry lives in the log that it cannot read, so it decides
+	// nothing from memory but refusals.
+	Doubt      bool
 	Entries    int    // revoked ids held
 	Overflowed uint64 // revoked ids that had to leave, and are covered by the filter
 	Store      string // vouched, unvouched or down
@@ -40,7 +45,7 @@ func (g *Guard) Status() Status {
 	}
 	return Status{
 		ID: g.config.ID, State: g.copy.State().String(), Epoch: pos.Epoch, AppliedSeq: pos.Seq, FreshAge: age,
-		Entries: g.copy.Entries(), Overflowed: g.copy.Overflowed(), Store: g.store.Load().(string),
+		Staleness: g.copy.Staleness(), Doubt: g.copy.Doubtful(), Entries: g.copy.Entries(), Overflowed: g.copy.Overflowed(), Store: g.store.Load().(string),
 	}
 }
 
@@ -72,7 +77,7 @@ func (g *Guard) watch(ctx context.Context) {
 			state = now
 			g.reportSoon()
 		}
-		if !events.Sleep(ctx, g.config.Staleness/8) {
+		if !events.Sleep(ctx, g.copy.Staleness()/8) {
 			return
 		}
 	}

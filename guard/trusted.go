@@ -1,10 +1,10 @@
 package guard
 
 import (
-	"cmp"
-	"slices"
+	"sync"
 	"time"
 
+	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/token"
 )
 
@@ -15,8 +15,8 @@ import (
 type TrustedIssuer struct {
 	Issuer   string // the iss of its tokens
 	Audience string // the aud that they must have
-	// MaxLifetime is how long they may live; longer ones are refused. It must
-	// be what the Curfew issuers have in trusted_issuers.
+	// MaxLifetime is how long they may live, 30 days at most; longer ones are
+	// refused. It must be what the Curfew issuers have in trusted_issuers.
 	MaxLifetime time.Duration
 
 	// JWKSURL is where its keys are. Default: what its OpenID Connect
@@ -30,8 +30,10 @@ type TrustedIssuer struct {
 	// DefaultTenant is that of tokens that name none. Default: "default" if
 	// Claims.Tenant is not set, else such tokens are refused.
 	DefaultTenant string
-	// ClockSkew is how far its clock may be ahead of the store's; default
-	// 5s. A login within that time after a cutoff is refused.
+	// ClockSkew is how far its clock may be ahead of the store's and of this
+	// node's; default 5s, at most 5m. A token stamped further ahead is refused,
+	// and so is a login within that time after a cutoff. It must be what the
+	// Curfew issuers have in trusted_issuers.
 	ClockSkew time.Duration
 	// IATOptional accepts tokens without iat. Every cutoff covers them, and
 	// that they live no longer than MaxLifetime is taken on trust.
@@ -48,40 +50,47 @@ type Claims struct {
 	Scope   []string // default scope
 }
 
-const (
-	defaultTenant    = "default"
-	defaultClockSkew = 5 * time.Second
-)
-
 func (t TrustedIssuer) rules(keys token.KeySource) token.ForeignConfig {
-	or := func(given []string, otherwise ...string) []string {
-		if len(given) > 0 {
-			return slices.Clone(given)
-		}
-		return otherwise
-	}
-	tenant := t.DefaultTenant
-	if len(t.Claims.Tenant) == 0 {
-		tenant = cmp.Or(tenant, defaultTenant)
-	}
 	return token.ForeignConfig{
-		Issuer: t.Issuer, Audience: t.Audience, Keys: keys,
-		Algorithms: or(t.Algorithms, token.RS256, token.ES256, token.EdDSA), Types: or(t.Types, "at+jwt"),
-		User: or(t.Claims.User, "sub"), Session: or(t.Claims.Session, "sid"), Tenant: or(t.Claims.Tenant),
-		Roles: or(t.Claims.Roles, "roles"), Scope: or(t.Claims.Scope, "scope"),
-		DefaultTenant: tenant, MaxLifetime: t.MaxLifetime,
-		ClockSkew: cmp.Or(t.ClockSkew, defaultClockSkew), IATOptional: t.IATOptional,
-	}
+		Issuer: t.Issuer, Audience: t.Audience, Keys: keys, Algorithms: t.Algorithms, Types: t.Types,
+		User: t.Claims.User, Session: t.Claims.Session, Tenant: t.Claims.Tenant, Roles: t.Claims.Roles, Scope: t.Claims.Scope,
+		DefaultTenant: t.DefaultTenant, MaxLifetime: t.MaxLifetime, ClockSkew: t.ClockSkew, IATOptional: t.IATOptional,
+	}.WithDefaults()
 }
 
 // openTrusted makes the sources of the others' keys, and the rules for all.
 func (g *Guard) openTrusted(own *token.Verifier) (err error) {
 	var rules []token.ForeignConfig
+	g.lives = make(map[string]*life, len(g.config.TrustedIssuers))
 	for _, t := range g.config.TrustedIssuers {
 		keys := token.NewForeignKeys(t.Issuer, t.JWKSURL, g.config.Log)
 		g.foreign = append(g.foreign, keys)
-		rules = append(rules, t.rules(keys))
+		of := t.rules(keys)
+		rules = append(rules, of)
+		g.lives[t.Issuer] = &life{least: of.Life()}
 	}
 	g.verifier, err = token.NewIssuers(own, rules...)
 	return err
+}
+
+// A life is how long a revocation of a trusted issuer's tokens must live, by
+// the settings of this node.
+type life struct {
+	least      time.Duration
+	complained sync.Once
+}
+
+// lifeOf is how long this node keeps a revocation: as long as the entry says,
+// or as long as the tokens live that this node accepts. If that is longer, the
+// Curfew issuers have other settings, and the log may forget the entry early.
+func (g *Guard) lifeOf(r events.Revocation) time.Duration {
+	of := g.lives[r.Issuer]
+	if of == nil || r.TTL() >= of.least {
+		return r.TTL()
+	}
+	of.complained.Do(func() {
+		g.config.Log.Error("trusted_issuers: max_lifetime or clock_skew is larger here than at the Curfew issuer: a node that starts later may accept a revoked token; set both to the same values everywhere",
+			"issuer", r.Issuer, "revocation_lives", r.TTL(), "needed_here", of.least)
+	})
+	return of.least
 }

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/curfew-auth/curfew/internal/testenv"
 )
@@ -42,6 +45,32 @@ func (w *world) admins(t *testing.T) {
 	w.send(t, call{to: w.issuer, path: "/admin/v1/edges", bearer: w.reader}, http.StatusOK)
 	w.send(t, call{to: w.issuer, path: "/admin/v1/audit?limit=1000", bearer: w.reader}, http.StatusOK)
 	w.send(t, call{to: w.issuer, path: "/admin/v1/audit?kind=login&kind=admin&limit=1", bearer: w.reader}, http.StatusOK)
+}
+
+// strangeEdges report what no version of ours would.
+func (w *world) strangeEdges(t *testing.T) {
+	nc, err := nats.Connect(w.common.NATSURL)
+	testenv.Must(t, err)
+	defer nc.Close()
+	for id, data := range map[string]string{
+		"unreadable": "no JSON",
+		"far~away":   "no id",
+		"newer":      `{"id":"newer","instance":"i","version":"v\u00fc","state":"draining","check_mode":"paranoid","store":"far","kids":7,"staleness_ms":"5s"}`,
+		"stateless":  `{"id":"stateless","instance":"i","check_mode":"stateless","state":"fresh","store":"down","doubt":true,"staleness_ms":5000}`,
+	} {
+		testenv.Must(t, nc.Publish("curfew.local.edge."+id, []byte(data)))
+	}
+	testenv.Must(t, nc.Flush())
+	testenv.Eventually(t, patience, func() error {
+		a := w.send(t, call{to: w.issuer, path: "/admin/v1/edges", bearer: w.reader}, http.StatusOK)
+		for _, text := range []string{`"unreadable"`, `"(others)"`, `"newer"`, `"doubt":true`} {
+			if !strings.Contains(string(a.body), text) {
+				return fmt.Errorf("no %s in %s", text, a.body)
+			}
+		}
+		return nil
+	})
+	w.revoke(t, w.issuer, "?wait=confirmed&timeout=500ms", `{"scope":"user","id":"u-erin"}`, http.StatusOK)
 }
 
 func (w *world) keys(t *testing.T) {

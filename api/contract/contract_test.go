@@ -21,7 +21,7 @@ func TestAnswersAreDocumented(t *testing.T) {
 		run  func(*testing.T)
 	}{
 		{"user", w.user}, {"cookies", w.cookies}, {"login refused", w.loginRefused}, {"oauth", w.oauth},
-		{"revocations", w.revocations}, {"admin", w.admins}, {"events", w.events}, {"keys", w.keys},
+		{"revocations", w.revocations}, {"admin", w.admins}, {"strange edges", w.strangeEdges}, {"events", w.events}, {"keys", w.keys},
 		{"service", w.service}, {"refusals", w.refusals}, {"lost servers", w.lost}, {"edge", w.whoami}, {"doors", w.doors},
 	} {
 		t.Run(part.name, part.run)

@@ -25,6 +25,10 @@ type Status struct {
 	Epoch      string `json:"epoch"`
 	AppliedSeq uint64 `json:"applied_seq"`
 	FreshAgeMS int64  `json:"fresh_age_ms"` // -1: never
+	// StalenessMS is the bound B that it goes by; 0: it does not tell.
+	StalenessMS int64 `json:"staleness_ms"`
+	// Doubt: it cannot read all of the log.
+	Doubt      bool   `json:"doubt"`
 	Entries    int    `json:"entries"`
 	Overflowed uint64 `json:"overflowed"`
 	Store      string `json:"store"` // vouched, unvouched or down

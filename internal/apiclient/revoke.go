@@ -74,6 +74,8 @@ type Confirmation struct {
 	Expected  int      `json:"expected"`
 	Confirmed int      `json:"confirmed"`
 	Missing   []string `json:"missing"` // ids of the others, for admins
+	// Stateless are ids of those expected who look at no revocation.
+	Stateless []string `json:"stateless,omitempty"`
 }
 
 // Committed reports whether log and store both have it.

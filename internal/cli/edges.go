@@ -107,15 +107,30 @@ func (t *target) drawEdges(fleet apiclient.Fleet, failed error, first bool) erro
 }
 
 func edgeRows(f apiclient.Fleet) [][]string {
-	rows := [][]string{{"EDGE", "STATE", "LAG", "FRESH", "APPLIED", "ENTRIES", "STORE", "FALLBACK", "PER SECOND", "REGION", "VERSION", "SEEN", "URL"}}
+	rows := [][]string{{"EDGE", "STATE", "LAG", "FRESH", "BOUND", "APPLIED", "ENTRIES", "MODE", "STORE", "FALLBACK", "PER SECOND", "REGION", "VERSION", "SEEN", "URL"}}
 	for _, e := range f.Edges {
 		rows = append(rows, []string{
-			e.ID, e.State, lagText(e), freshText(e.FreshAgeMS), strconv.FormatUint(e.AppliedSeq, 10), strconv.Itoa(e.Entries), e.Store,
+			e.ID, stateText(e), lagText(e), freshText(e.FreshAgeMS), boundText(e.StalenessMS), strconv.FormatUint(e.AppliedSeq, 10),
+			strconv.Itoa(e.Entries), e.Mode, e.Store,
 			fmt.Sprintf("%.1f%%", 100*e.FallbackShare), fmt.Sprintf("%.0f", e.DecisionsPerSecond), e.Region, e.Version,
 			span(e.SilentMS) + " ago", or(e.URL),
 		})
 	}
 	return rows
+}
+
+func stateText(e apiclient.FleetEdge) string {
+	if e.Doubt {
+		return e.State + ", in doubt"
+	}
+	return e.State
+}
+
+func boundText(ms int64) string {
+	if ms <= 0 {
+		return "unknown"
+	}
+	return span(ms)
 }
 
 func lagText(e apiclient.FleetEdge) string {

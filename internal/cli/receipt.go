@@ -54,6 +54,9 @@ func receiptRows(r apiclient.Receipt) [][]string {
 	if e := r.Edges; e != nil {
 		rows = append(rows, []string{"edges", fmt.Sprintf("%d of %d confirmed", e.Confirmed, e.Expected)},
 			[]string{"missing", or(strings.Join(e.Missing, ", "))}, []string{"enforced", yes(r.Enforced)})
+		if len(e.Stateless) > 0 {
+			rows = append(rows, []string{"stateless", strings.Join(e.Stateless, ", ")})
+		}
 	}
 	return rows
 }

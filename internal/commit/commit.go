@@ -38,6 +38,7 @@ type Committer struct {
 	heard   atomic.Int64 // … and the highest that another said there could be
 	whole   atomic.Bool  // the store has been found whole, once
 	clock   atomic.Pointer[reading]
+	expiry  atomic.Pointer[time.Time] // of the last token that was handed out, as far as is known
 	metrics *metrics
 
 	// SessionMax is how long a session may live; [NewCommitter] sets a month.
@@ -81,7 +82,7 @@ func (c *Committer) Commit(ctx context.Context, r events.Revocation) (session.Re
 	ctx = context.WithoutCancel(ctx)
 	r.ID = uuid.NewString()
 	if r.Issuer == "" {
-		r.Issuer, r.TTLMillis = c.issuer, c.ttl.Milliseconds()
+		r.Issuer, r.TTLMillis = c.issuer, c.ttlNow().Milliseconds()
 	}
 	if _, err := r.Encode(); err != nil {
 		return session.Receipt{}, err
@@ -96,7 +97,7 @@ func (c *Committer) Commit(ctx context.Context, r events.Revocation) (session.Re
 	}
 	receipt := session.Receipt{
 		RevocationID: r.ID, Scope: r.Scope, Subject: r.Subject, Held: r, Seq: seq,
-		Committed: storeErr == nil && logErr == nil && ordered,
+		Committed: storeErr == nil && logErr == nil && ordered, At: time.Now(),
 	}
 	if !receipt.Committed {
 		c.slog.WarnContext(ctx, "revocation pending", "revocation_id", r.ID, "store_error", storeErr, "log_error", logErr)
@@ -110,7 +111,7 @@ func (c *Committer) Commit(ctx context.Context, r events.Revocation) (session.Re
 func (c *Committer) Draft(scope events.Scope, subject, reason, actor string) events.Revocation {
 	return events.Revocation{
 		ID: uuid.NewString(), Scope: scope, Issuer: c.issuer, Subject: subject,
-		TTLMillis: c.ttl.Milliseconds(), Reason: reason, Actor: actor,
+		TTLMillis: c.ttlNow().Milliseconds(), Reason: reason, Actor: actor,
 	}
 }
 

@@ -62,6 +62,8 @@ func (k *Keeper) Watch(r prometheus.Registerer) {
 	gauge("curfew_ready", "1 once this node has been able to sign in and out.", func() float64 { return one(k.Ready() == nil) })
 	gauge("curfew_log_vouched", "1 while this issuer vouches that the log is whole.", func() float64 { return one(k.Answering()) })
 	gauge("curfew_store_vouched", "1 while this issuer vouches that the store is whole.", func() float64 { return one(k.Vouched()) })
+	gauge("curfew_store_replicas_unguarded", "1 while the store has replicas and does not wait for them (min-replicas-to-write).",
+		func() float64 { return one(k.Unguarded()) })
 	gauge("curfew_outbox_entries", "Revocations that wait in the store for the log, at the last look; no more than 500 are counted.",
 		func() float64 { return float64(k.relay.left.Load()) })
 	gauge("curfew_applied_seq", "Position in the log up to which it has been read.", func() float64 { return float64(k.follower.Position().Seq) })

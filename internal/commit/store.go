@@ -16,14 +16,45 @@ var (
 	ErrRefillLost = errors.New("commit: refill lost")
 )
 
+// MaxUnkept is how far the store's clock may move from one renewal of a vouch to
+// the next. Beyond it a clock that has leapt could not be told from a time in
+// which nobody came: either way entries may have expired too early by that.
+const MaxUnkept = time.Minute
+
 // A Refill is one attempt to put back what the store may have lost.
 type Refill struct {
 	Token string
 	// Incarnation names the server process being refilled.
 	Incarnation string
+	// Found names the vouch that the store bore when the refill began, which
+	// may be that of a server before it; empty if there was none.
+	Found string
+	// FoundAt is the date of that vouch, by the clock of that server.
+	FoundAt time.Time
 	// Floor is a stamp above which the store's own go on once it is vouched
 	// for; its clock may be behind that of the server before it.
 	Floor int64
+	// Reckoned is what the clock that dated Found says now: no less. Zero if
+	// nobody knows.
+	Reckoned time.Time
+	// Life is how old, by that clock, an image of the store may be whose
+	// sessions live on. The log MUST hold every revocation that is younger.
+	Life time.Duration
+	// Furthest is for how long a token that was handed out may still be
+	// good, as far as is known.
+	Furthest time.Duration
+}
+
+// A Kept vouch is what the store says when a vouch is renewed.
+type Kept struct {
+	Stamp    int64         // the last that was handed out, perhaps far above the store's clock
+	Furthest time.Duration // for how long a token that was handed out may still be good
+	Now      time.Time     // the store's clock
+	Vouch    string        // names the vouch: the token of the refill that it was given for
+	Ended    int64         // sessions stamped at or below it ended with this vouch: they came with an old image
+	// Unguarded: it has replicas, and does not wait for them. A server that
+	// was cut off from them would live on beside its successor.
+	Unguarded bool
 }
 
 // A Store holds the second copy of every revocation. All methods are atomic,
@@ -34,10 +65,13 @@ type Store interface {
 	// stamp. That of a cutoff MUST be at or above every stamp handed out
 	// before and below every one handed out after. Unless the store is
 	// vouched for it does not know the former: then the stamp MUST also be at
-	// or above that of r.
+	// or above that of r. Its life is that of r, or longer: it MUST outlive
+	// by Margin every token that the store knows was handed out.
 	Revoke(ctx context.Context, r events.Revocation) (events.Revocation, error)
 	// Apply files revocations that were read from the log, with their
 	// stamps. Stamps handed out afterwards MUST be above those of cutoffs.
+	// Unless the store is vouched for, what it holds already MUST get its
+	// whole life again: the clock that counted it may have been another's.
 	Apply(ctx context.Context, rs []events.Revocation) error
 
 	// Outbox returns some of those that were never settled.
@@ -55,12 +89,20 @@ type Store interface {
 	Now(ctx context.Context) (time.Time, error)
 	// BeginRefill opens a refill; Vouch ends it and declares the store
 	// complete as of a reading of Now. Vouch MUST fail with ErrRefillLost if
-	// anything could have been lost in between.
+	// anything could have been lost in between, or a vouch was withdrawn.
+	//
+	// What the store holds when nobody vouches for it is an image of unknown
+	// age. Vouch MUST end every session in it, in the same step, unless the
+	// image's own vouch dates it: at most Life before Reckoned.
 	BeginRefill(ctx context.Context) (Refill, error)
 	Vouch(ctx context.Context, r Refill, asOf time.Time) error
 	// KeepVouch renews a vouch, as of a reading of Now: it may be executed
 	// long after it was called. It MUST fail with ErrUnvouched if there is
-	// none for this incarnation of the store. It returns the last stamp
-	// that was handed out, which may be far above the store's clock.
-	KeepVouch(ctx context.Context, asOf time.Time) (stamp int64, err error)
+	// none for this incarnation of the store, and MUST end the vouch and fail
+	// so if the store has thrown entries away, or if its clock has moved by
+	// more than MaxUnkept since the vouch was last renewed.
+	KeepVouch(ctx context.Context, asOf time.Time) (Kept, error)
+	// Withdraw ends the vouch of this incarnation for everybody: entries may
+	// have expired too early. The next takes a refill begun after it.
+	Withdraw(ctx context.Context, incarnation string) error
 }

@@ -43,7 +43,11 @@ type Edge struct {
 	RenewHeader bool          `koanf:"renew_header" usage:"show a renewed access token to scripts, in X-Curfew-Access-Token"`
 }
 
-const maxEdgeURL = 512 // characters
+const (
+	maxEdgeURL = 512 // characters
+	// maxLeeway is token.MaxLeeway.
+	maxLeeway = 4 * time.Minute
+)
 
 // modes are those of package guard.
 var modes = []string{"stateless", "local", "strict"}
@@ -105,7 +109,8 @@ func (c Edge) Validate() error {
 	p.oneOf("check_mode", c.CheckMode, modes...)
 	c.CheckModes.check(&p)
 	within(&p, "cache_entries", c.CacheEntries, 100, 100_000_000)
-	within(&p, "leeway", c.Leeway, 0, 5*time.Minute)
+	p.that("leeway", c.Leeway >= 0 && c.Leeway <= maxLeeway,
+		"want 0s to %v, got %v: a revocation outlives the tokens by 15m0s, which must cover the leeway, the staleness bound and a clock that is 10m0s behind", maxLeeway, c.Leeway)
 	checkSecret(&p, c.HS256Secret)
 	return p.err()
 }

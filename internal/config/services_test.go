@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"log/slog"
 	"reflect"
 	"regexp"
@@ -9,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curfew-auth/curfew/internal/commit"
 	"github.com/curfew-auth/curfew/internal/config"
+	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/token"
 )
 
 const goodToken = "0123456789abcdef0123456789abcdef"
@@ -163,7 +167,7 @@ func TestBounds(t *testing.T) {
 func TestEdgeBounds(t *testing.T) {
 	good := []string{
 		"UPSTREAM=http://api:9000", "RENEW=true", "RENEW_URL=https://auth/v1/refresh", "RENEW_BEFORE=1m", "RENEW_BEFORE=0", "RENEW_HEADER=true",
-		"UPSTREAM=https://h/base", "LEEWAY=0", "LEEWAY=5m", "CACHE_ENTRIES=100", "CACHE_ENTRIES=100000000",
+		"UPSTREAM=https://h/base", "LEEWAY=0", "LEEWAY=4m", "CACHE_ENTRIES=100", "CACHE_ENTRIES=100000000",
 		"EDGE_ID=a_B-c-1", "EDGE_URL=http://e:8081", "FAIL_MODE=allow", "REDIS_URL=none", "JWKS_URL=https://h/jwks",
 		"IDENTITY_HEADERS=X-Acme-", "IDENTITY_HEADERS=X-Acme-Auth-", "IDENTITY_HEADERS=Remote-",
 		"CHECK_MODE=strict", "CHECK_MODES=[]", `CHECK_MODES=[{"path":"/","mode":"strict","methods":["POST"]},{"path":"/a/*/b.c/","mode":"local"}]`,
@@ -172,7 +176,7 @@ func TestEdgeBounds(t *testing.T) {
 		"IDENTITY_HEADERS=X-", "IDENTITY_HEADERS=Acme-", "IDENTITY_HEADERS=X-Acme", "IDENTITY_HEADERS=X-Forwarded-", "IDENTITY_HEADERS=x-acme-",
 		"IDENTITY_HEADERS=X-Ac me-", "IDENTITY_HEADERS=X-Acme_-", "IDENTITY_HEADERS=X-Request-", "IDENTITY_HEADERS=Content-",
 		"UPSTREAM=api:9000", "RENEW=perhaps", "RENEW_URL=auth", "RENEW_URL=https://u:p@auth", "RENEW_BEFORE=-1s", "RENEW_BEFORE=25h", "RENEW_HEADER=2",
-		"UPSTREAM=http://", "UPSTREAM=//h", "UPSTREAM=ftp://h", "UPSTREAM=http://:80", "LEEWAY=-1s", "LEEWAY=6m",
+		"UPSTREAM=http://", "UPSTREAM=//h", "UPSTREAM=ftp://h", "UPSTREAM=http://:80", "LEEWAY=-1s", "LEEWAY=4m1s", "LEEWAY=5m",
 		"CACHE_ENTRIES=99", "CACHE_ENTRIES=100000001", "EDGE_ID=a b", "EDGE_ID=a*", "EDGE_ID=a.b", "EDGE_URL=ftp://e", "EDGE_URL=http://u:p@e", "EDGE_URL=http://" + strings.Repeat("e", 512), "EDGE_ID=" + strings.Repeat("a", 65), "FAIL_MODE=open", "JWKS_URL=file:///etc/x",
 		"CHECK_MODE=paranoid", "CHECK_MODES=strict", "CHECK_MODES={}", "CHECK_MODES=[{path: /a, mode: loose}]", "CHECK_MODES=[{path: a, mode: local}]",
 		"CHECK_MODES=[{path: /a//b, mode: local}]", "CHECK_MODES=[{path: /a/../b, mode: local}]", "CHECK_MODES=[{path: /a%2fb, mode: local}]",
@@ -181,6 +185,30 @@ func TestEdgeBounds(t *testing.T) {
 	}
 	try := func(setting string) error { return run(t, &config.Edge{}, nil, []string{"CURFEW_" + setting}) }
 	checkBounds(t, try, good, bad)
+}
+
+// What settings allow, a revocation outlives: it is the rules of package token.
+func TestLeewayAndStalenessFitTheMargin(t *testing.T) {
+	if err := run(t, &config.Edge{}, nil, []string{"CURFEW_LEEWAY=" + token.MaxLeeway.String(), "CURFEW_STALENESS=1m"}); err != nil {
+		t.Error(err)
+	}
+	for setting, most := range map[string]time.Duration{"LEEWAY": token.MaxLeeway, "STALENESS": time.Minute} {
+		if err := run(t, &config.Edge{}, nil, []string{"CURFEW_" + setting + "=" + (most + 1).String()}); err == nil {
+			t.Errorf("%s of more than %v passes", setting, most)
+		}
+	}
+	if sum := token.MaxLeeway + time.Minute + token.MaxLag; sum > commit.Margin || token.Margin > commit.Margin {
+		t.Errorf("leeway, staleness and lag are %v in all, more than a revocation outlives the tokens, %v", sum, commit.Margin)
+	}
+	trusted := func(lifetime, skew time.Duration) error {
+		return run(t, &config.Edge{}, nil, []string{fmt.Sprintf("CURFEW_TRUSTED_ISSUERS=[{issuer: 'https://x.example', audience: a, max_lifetime: %v, clock_skew: %v}]", lifetime, skew)})
+	}
+	if err := trusted(720*time.Hour, 5*time.Minute); err != nil {
+		t.Error(err)
+	}
+	if life := (token.ForeignConfig{MaxLifetime: 720 * time.Hour, ClockSkew: 5 * time.Minute}).Life(); life > events.MaxTTL {
+		t.Errorf("a revocation of a trusted issuer may have to live for %v, and cannot", life)
+	}
 }
 
 func checkBounds(t *testing.T, try func(string) error, good, bad []string) {

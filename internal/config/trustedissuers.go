@@ -39,7 +39,7 @@ type TrustedIssuer struct {
 	Issuer      string        `yaml:"issuer"`       // the iss
 	MaxLifetime time.Duration `yaml:"max_lifetime"` // of its access tokens
 
-	// The rest is the edge's alone, but for DefaultTenant.
+	// An issuer needs the rest for what whoever holds a token may revoke.
 	Audience      string        `yaml:"audience"`
 	JWKSURL       string        `yaml:"jwks_url"` // empty: by OIDC discovery
 	Algorithms    []string      `yaml:"algorithms"`

@@ -39,7 +39,11 @@ type statusResponse struct {
 	Epoch      string `json:"epoch"`
 	AppliedSeq uint64 `json:"applied_seq"`
 	// FreshAgeMS is -1 while the edge has never been fresh.
-	FreshAgeMS int64  `json:"fresh_age_ms"`
+	FreshAgeMS int64 `json:"fresh_age_ms"`
+	// StalenessMS is the bound B that it goes by.
+	StalenessMS int64 `json:"staleness_ms"`
+	// Doubt: it cannot read all of the log, and lets nobody through.
+	Doubt      bool   `json:"doubt"`
 	Entries    int    `json:"entries"`
 	Overflowed uint64 `json:"overflowed"`
 	Store      string `json:"store"`
@@ -53,6 +57,6 @@ func (e *Edge) statusz(c *fiber.Ctx) error {
 	}
 	return c.JSON(statusResponse{
 		ID: s.ID, State: s.State, Epoch: s.Epoch, AppliedSeq: s.AppliedSeq, FreshAgeMS: age,
-		Entries: s.Entries, Overflowed: s.Overflowed, Store: s.Store,
+		StalenessMS: s.Staleness.Milliseconds(), Doubt: s.Doubt, Entries: s.Entries, Overflowed: s.Overflowed, Store: s.Store,
 	})
 }

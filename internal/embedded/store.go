@@ -54,7 +54,8 @@ func (s *Store) Close() { s.Server.Close() }
 func identity() map[string]string {
 	return map[string]string{
 		"server":      "# Server\r\nrun_id:" + randomHex() + "\r\n",
-		"replication": "# Replication\r\nrole:master\r\nmaster_replid:" + randomHex() + "\r\n",
+		"replication": "# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_replid:" + randomHex() + "\r\n",
+		"stats":       "# Stats\r\nevicted_keys:0\r\n", // it has no limit to what it keeps
 	}
 }
 
@@ -81,14 +82,18 @@ func (s *Store) hook(c *server.Peer, cmd string, args ...string) bool {
 }
 
 func (s *Store) answerInfo(c *server.Peer, args []string) bool {
-	if len(args) != 1 {
-		return false
+	var text string
+	for _, section := range args {
+		part, known := s.info[strings.ToLower(section)]
+		if !known {
+			return false
+		}
+		text += part
 	}
-	text, known := s.info[strings.ToLower(args[0])]
-	if known {
+	if text != "" {
 		s.Server.Server().Dispatch(c, []string{"ECHO", text})
 	}
-	return known
+	return text != ""
 }
 
 // tick sets the server's clock, which stands still between ticks: as in

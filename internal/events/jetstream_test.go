@@ -56,3 +56,25 @@ func TestJetStream(t *testing.T) {
 		}
 	})
 }
+
+// The server keeps an entry for as long as any may live.
+func TestJetStreamKeepsTheLongestLife(t *testing.T) {
+	server := testenv.NATS(t)
+	nc, err := events.Connect(server.URL(), "", t.Name(), slog.New(slog.DiscardHandler))
+	testenv.Must(t, err)
+	t.Cleanup(nc.Close)
+	log, err := events.NewJetStream(nc, "test", 1)
+	testenv.Must(t, err)
+	testenv.Must(t, log.Ensure(t.Context()))
+	r := cutoff(events.ScopeToken, "", "j")
+	r.TTLMillis = events.MaxTTL.Milliseconds()
+	_, err = events.Publish(t.Context(), log, r)
+	testenv.Must(t, err)
+	for m, err := range log.Follow(t.Context(), events.Cursor{}) {
+		testenv.Must(t, err)
+		if m.TTL != events.MaxTTL {
+			t.Errorf("the server keeps it for %v, want %v", m.TTL, events.MaxTTL)
+		}
+		break
+	}
+}

@@ -22,7 +22,7 @@ func full(t testing.TB) (r Revocation) {
 			t.Fatalf("set %s here", field.Name)
 		}
 	}
-	r.Scope, r.Mode = ScopeUser, ModeRefresh
+	r.Scope, r.Mode, r.TTLMillis = ScopeUser, ModeRefresh, MaxTTL.Milliseconds()
 	return r
 }
 
@@ -60,7 +60,7 @@ func FuzzDecodePlain(f *testing.F) {
 		`{}`, `{"id":"a"}`, `{"id":"a","id":"b"}`, `{"ID":"a"}`, `{"id":null}`, `{"id":"a",}`, `{,"id":"a"}`, `{"id":"a"}}`, `{"id":"a"} `,
 		`{"id":"a\u0062"}`, "{\"id\":\"a\xff\"}", "{\"id\":\"é\"}", "{\"id\":\"\x7f\"}", "{\"id\":\"a\nb\"}", `{"id":"a"`, `{"id"`, `{"id":`, `{`, ``,
 		`{"stamp":1}`, `{"stamp":-1}`, `{"stamp":01}`, `{"stamp":0}`, `{"stamp":1.5}`, `{"stamp":1e3}`, `{"stamp":9223372036854775808}`,
-		`{"stamp":"1"}`, `{"sub":1}`, `{"ttl_ms":1}`, `{"ttl_ms":1x}`, `{"new":"field"}`, `{"scope":"planet"}`, `{"stamp":1 }`, `{"sub":"<"}`,
+		`{"stamp":"1"}`, `{"sub":1}`, `{"ttl_ms":1}`, `{"ttl_ms":1152921504606846976}`, `{"ttl_ms":9223372036854775807}`, `{"ttl_ms":9223372036854775808}`, `{"ttl_ms":1x}`, `{"new":"field"}`, `{"scope":"planet"}`, `{"stamp":1 }`, `{"sub":"<"}`,
 	} {
 		f.Add(s)
 	}

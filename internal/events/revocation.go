@@ -47,8 +47,13 @@ const (
 	ModeRefresh Mode = "refresh" // they live, and must fetch new access tokens
 )
 
-// MaxSubject bounds the length of a revoked id, in bytes.
-const MaxSubject = 512
+const (
+	// MaxSubject bounds the length of a revoked id, in bytes.
+	MaxSubject = 512
+	// MaxTTL bounds how long a revocation lives. No access token lives longer,
+	// and log, store and edges can all count that far.
+	MaxTTL = 10 * 365 * 24 * time.Hour
+)
 
 // ErrBadRevocation is wrapped by every error about a revocation that cannot
 // be understood or must not be published.
@@ -85,11 +90,18 @@ type Revocation struct {
 	Incarnation string `json:"store,omitempty"`
 }
 
-// TTL is how long a holder keeps the entry after taking it over.
-func (r Revocation) TTL() time.Duration { return time.Duration(r.TTLMillis) * time.Millisecond }
+// TTL is how long a holder keeps the entry after taking it over: MaxTTL at
+// most, and nothing if TTLMillis is negative.
+func (r Revocation) TTL() time.Duration {
+	return time.Duration(min(max(r.TTLMillis, 0), MaxTTL.Milliseconds())) * time.Millisecond
+}
 
-// Encode returns the revocation's form on the log and in the store.
+// Encode returns the revocation's form on the log and in the store. It refuses
+// one that is to live longer than MaxTTL: no holder would keep it that long.
 func (r Revocation) Encode() ([]byte, error) {
+	if r.TTLMillis > MaxTTL.Milliseconds() {
+		return nil, fmt.Errorf("%w: lives longer than %v", ErrBadRevocation, MaxTTL)
+	}
 	if err := r.check(); err != nil {
 		return nil, err
 	}
@@ -98,18 +110,17 @@ func (r Revocation) Encode() ([]byte, error) {
 
 // DecodeRevocation reads what Encode wrote. Fields it does not know are
 // ignored, so that newer issuers can add some; a scope it does not know is an
-// error, because it cannot be applied.
+// error, because it cannot be applied. A life beyond MaxTTL becomes MaxTTL: a
+// newer issuer may have written it, and the entry must not be lost.
 func DecodeRevocation(data []byte) (Revocation, error) {
-	if r, ok := decodePlain(data); ok {
-		return r, r.check()
+	r, ok := decodePlain(data)
+	if !ok {
+		r = Revocation{}
+		if err := json.Unmarshal(data, &r); err != nil {
+			return Revocation{}, fmt.Errorf("%w: %w", ErrBadRevocation, err)
+		}
 	}
-	return decodeAny(data)
-}
-
-func decodeAny(data []byte) (r Revocation, err error) {
-	if err := json.Unmarshal(data, &r); err != nil {
-		return Revocation{}, fmt.Errorf("%w: %w", ErrBadRevocation, err)
-	}
+	r.TTLMillis = min(r.TTLMillis, MaxTTL.Milliseconds())
 	return r, r.check()
 }
 

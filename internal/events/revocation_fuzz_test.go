@@ -17,6 +17,7 @@ func FuzzDecodeRevocation(f *testing.F) {
 		string(good), "", "null", "{}", "[]", string(good) + "x", string(good[:len(good)-1]),
 		`{"id":"r","scope":"everything","iss":"i","sub":"s","ttl_ms":1}`, `{"id":"r","scope":"token","iss":"i","sub":"","ttl_ms":1}`,
 		`{"id":"r","scope":"token","iss":"i","sub":"s","ttl_ms":-1}`, `{"id":"r","scope":"token","iss":"i","sub":"s","ttl_ms":9223372036854775807}`,
+		`{"id":"r","scope":"token","iss":"i","sub":"s","ttl_ms":1152921504606846976}`, `{"id":"r","scope":"token","iss":"i","sub":"s", "ttl_ms":1152921504606846976}`,
 		`{"id":"r","scope":"token","iss":"i","sub":"s","ttl_ms":1e3}`, `{"id":"\u0072","ID":"q","scope":"token","iss":"i","sub":"s","ttl_ms":1,"new":{"a":[]}}`,
 		"{\"id\":\"r\xff\",\"scope\":\"token\",\"iss\":\"i\",\"sub\":\"s\",\"ttl_ms\":1}", `{"id":"r","id":"q","scope":"token","iss":"i","sub":"s","ttl_ms":1}`,
 	} {
@@ -30,7 +31,7 @@ func FuzzDecodeRevocation(f *testing.F) {
 			}
 			return
 		}
-		if r.TTLMillis <= 0 || len(r.Subject) > MaxSubject || r.Key() == "" {
+		if r.TTL() <= 0 || r.TTL() > MaxTTL || r.TTL().Milliseconds() != r.TTLMillis || len(r.Subject) > MaxSubject || r.Key() == "" {
 			t.Fatalf("took %+v", r)
 		}
 		again, err := r.Encode()

@@ -2,6 +2,8 @@ package events_test
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +57,32 @@ func TestBadRevocationsAreRefused(t *testing.T) {
 	unstamped.Stamp = 0
 	if _, err := events.Publish(t.Context(), memlog.New(), unstamped); !errors.Is(err, events.ErrBadRevocation) {
 		t.Errorf("a cutoff without a stamp was published: %v", err)
+	}
+}
+
+// 2^60 ms used to overflow to a life of 0, which the edges dropped in silence.
+// Nobody writes a life that no holder can count, and a reader shortens one that
+// a newer issuer has written: the entry holds.
+func TestLifeHasABound(t *testing.T) {
+	most := events.MaxTTL.Milliseconds()
+	for ttl, want := range map[int64]time.Duration{
+		1: time.Millisecond, most - 1: events.MaxTTL - time.Millisecond, most: events.MaxTTL,
+		most + 1: events.MaxTTL, 1 << 60: events.MaxTTL, math.MaxInt64: events.MaxTTL, 0: 0, -1: 0, -1 << 60: 0, math.MinInt64: 0,
+	} {
+		r := cutoff(events.ScopeToken, "", "j")
+		r.TTLMillis = ttl
+		if r.TTL() != want {
+			t.Errorf("ttl_ms %d is %v, want %v", ttl, r.TTL(), want)
+		}
+		if _, err := r.Encode(); (err == nil) != (ttl > 0 && ttl <= most) || err != nil && !errors.Is(err, events.ErrBadRevocation) {
+			t.Errorf("ttl_ms %d is written: %v", ttl, err)
+		}
+		for _, space := range []string{"", " "} { // the fast reader and encoding/json
+			got, err := events.DecodeRevocation(fmt.Appendf(nil, `{"id":"r","scope":"token","iss":"i","sub":"j",%s"ttl_ms":%d}`, space, ttl))
+			if (err == nil) != (ttl > 0) || err == nil && (got.TTL() != want || got.TTLMillis > most) {
+				t.Errorf("ttl_ms %d is read as %+v, %v", ttl, got, err)
+			}
+		}
 	}
 }
 

@@ -20,7 +20,8 @@ type Sync struct {
 	// itself) while no issuer does.
 	Barrier *Barrier
 	// Interval is the time between questions, a quarter of the staleness
-	// bound or so.
+	// bound or so. Whoever answers may go by a smaller bound: then it is a
+	// quarter of that.
 	Interval time.Duration
 	// Elapsed is the edge's clock; it counts time asleep.
 	Elapsed func() time.Duration
@@ -39,6 +40,7 @@ type Sync struct {
 	recounting uint64   // the lineage of that replay
 	clock      *reading // the latest of the log's clock
 	alone      alone
+	bound      time.Duration // of the latest answer, 0 if it did not say
 
 	mu    sync.Mutex
 	leave func() // ends standing in; nil while not standing in
@@ -53,13 +55,13 @@ func (s *Sync) Run(ctx context.Context) {
 		err := s.round(ctx, Question{Everyone: failures > 0, Missed: s.missed})
 		if err == nil {
 			failures = 0
-			s.pause(ctx, s.jitter(s.Interval)-(s.Elapsed()-start))
+			s.pause(ctx, s.jitter(s.interval())-(s.Elapsed()-start))
 			continue
 		}
 		failures++
 		s.Log.Debug("freshness not confirmed", "error", err, "failures", failures)
 		s.alone.note(err, s.Elapsed())
-		s.pause(ctx, s.jitter(s.Interval/4))
+		s.pause(ctx, s.jitter(s.interval()/4))
 		switch {
 		case !s.isAlone():
 			s.stepDown("issuers may be there")
@@ -67,6 +69,13 @@ func (s *Sync) Run(ctx context.Context) {
 			s.standIn(ctx)
 		}
 	}
+}
+
+func (s *Sync) interval() time.Duration {
+	if s.bound > 0 {
+		return min(s.Interval, s.bound/4)
+	}
+	return s.Interval
 }
 
 // jitter spreads d by a fifth, so that many edges do not ask in step.
@@ -104,7 +113,7 @@ func (s *Sync) round(ctx context.Context, q Question) error {
 	if before.Epoch != "" && answer.Epoch != before.Epoch {
 		s.Follower.Verify() // another log, by what is said: the follower shall look
 	}
-	beat, pos, err := s.Follower.Sealed(ctx, answer, q.Nonce, 2*s.Interval)
+	beat, pos, err := s.Follower.Sealed(ctx, answer, q.Nonce, 2*s.interval())
 	if err != nil {
 		return err
 	}
@@ -117,7 +126,8 @@ func (s *Sync) round(ctx context.Context, q Question) error {
 	if err := s.compare(ctx, pos, beat.Seal); err != nil {
 		return err
 	}
-	s.Renew(asOf, time.Duration(beat.StalenessMS)*time.Millisecond)
+	s.bound = time.Duration(beat.StalenessMS) * time.Millisecond
+	s.Renew(asOf, s.bound)
 	if pos.Lineage == before.Lineage {
 		// Whoever answered made sure of the log after this edge began to
 		// read it; so the edge may now answer others.
@@ -130,7 +140,7 @@ func (s *Sync) round(ctx context.Context, q Question) error {
 // owner of the seal had read. If not, something was lost before one of the two
 // came to read it: it is read again, and then the answerer shall count again.
 func (s *Sync) compare(ctx context.Context, pos Position, seal *Seal) error {
-	ctx, cancel := context.WithTimeout(ctx, s.Interval)
+	ctx, cancel := context.WithTimeout(ctx, s.interval())
 	defer cancel()
 	tally, lineage, err := s.Follower.Count(ctx, seal.State)
 	switch {
@@ -158,7 +168,7 @@ func (s *Sync) stoodStill(now reading) error {
 	if was == nil {
 		return nil
 	}
-	if missing := now.since(*was); missing > s.Interval/2 {
+	if missing := now.since(*was); missing > s.interval()/2 {
 		if s.Lose != nil {
 			s.Lose()
 		}
@@ -168,9 +178,9 @@ func (s *Sync) stoodStill(now reading) error {
 }
 
 func (s *Sync) ask(ctx context.Context, q Question) (Answer, error) {
-	timeout := s.Interval / 2
+	timeout := s.interval() / 2
 	if q.Everyone {
-		timeout = s.Interval
+		timeout = s.interval()
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -183,7 +193,7 @@ func (s *Sync) standIn(ctx context.Context) {
 	if !s.Barrier.Admitted() || s.standing() {
 		return
 	}
-	s.pause(ctx, random.N(s.Interval/4+1))
+	s.pause(ctx, random.N(s.interval()/4+1))
 	_, err := s.ask(ctx, Question{Nonce: rand.Text(), Everyone: true})
 	if s.alone.note(err, s.Elapsed()); err == nil || ctx.Err() != nil || !s.isAlone() {
 		return
@@ -200,7 +210,7 @@ func (s *Sync) standIn(ctx context.Context) {
 }
 
 func (s *Sync) isAlone() bool {
-	return s.alone.is(s.Elapsed(), s.Follower.Steady(), s.Interval)
+	return s.alone.is(s.Elapsed(), s.Follower.Steady(), s.interval())
 }
 
 func (s *Sync) standing() bool {

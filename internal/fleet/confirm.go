@@ -32,6 +32,9 @@ const (
 type Confirmation struct {
 	Expected, Confirmed int
 	Missing             []string // ids, sorted
+	// Stateless are the ids, sorted, of those expected who look at no
+	// revocation on any path, although they hold them all.
+	Stateless []string
 	// Everywhere says that all have confirmed, and that no other edge can
 	// be fresh: from now on none accepts what was asked about.
 	Everywhere bool
@@ -64,10 +67,9 @@ func (w *waiter) partDone() {
 
 // Confirm asks every edge whether it has applied the log up to seq and holds
 // the entries, and returns when all have confirmed or ctx ends. Edges that have
-// been silent for a minute are not expected, nor those that look at no
-// revocation at all. Calls share questions. At most limit of them, and
-// [MaxWaits], wait at a time; beyond that the answer is at once that none has
-// confirmed. Run must be running.
+// been silent for a minute, while this issuer listened, are not expected. Calls
+// share questions. At most limit of them, and [MaxWaits], wait at a time; beyond
+// that the answer is at once that none has confirmed. Run must be running.
 func (r *Registry) Confirm(ctx context.Context, limit int, seq uint64, entries ...Entry) Confirmation {
 	w := r.join(min(limit, MaxWaits), seq, entries)
 	if w == nil {
@@ -110,7 +112,7 @@ func (r *Registry) lastWaiting() *round {
 	if n := len(r.waiting); n > 0 && !r.waiting[n-1].full() {
 		return r.waiting[n-1]
 	}
-	rd := &round{question: question{Nonce: uuid.NewString()}}
+	rd := &round{question: question{Nonce: uuid.NewString(), From: publicText(r.key)}}
 	r.waiting = append(r.waiting, rd)
 	return rd
 }
@@ -134,17 +136,30 @@ func (r *Registry) leave(w *waiter) Confirmation {
 		everywhere = everywhere && p.done && p.round.known
 		r.withdraw(p)
 	}
-	return confirmation(expected, missing, everywhere)
+	return r.confirmation(expected, missing, everywhere)
 }
 
-func confirmation(expected, missing map[instance]bool, everywhere bool) Confirmation {
-	c := Confirmation{Expected: len(expected), Confirmed: len(expected) - len(missing), Everywhere: everywhere, Missing: []string{}}
-	for key := range missing {
-		c.Missing = append(c.Missing, key.id)
+func (r *Registry) confirmation(expected, missing map[instance]bool, everywhere bool) Confirmation {
+	stateless := map[instance]bool{}
+	for key := range expected {
+		if m := r.members[key]; m != nil && m.Mode == modeStateless {
+			stateless[key] = true
+		}
 	}
-	slices.Sort(c.Missing)
-	c.Missing = slices.Compact(c.Missing)
-	return c
+	return Confirmation{
+		Expected: len(expected), Confirmed: len(expected) - len(missing), Everywhere: everywhere,
+		Missing: ids(missing), Stateless: ids(stateless),
+	}
+}
+
+// ids are the names of instances, sorted.
+func ids(of map[instance]bool) []string {
+	out := make([]string, 0, len(of))
+	for key := range of {
+		out = append(out, key.id)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func (r *Registry) unconfirmed() Confirmation {
@@ -154,7 +169,7 @@ func (r *Registry) unconfirmed() Confirmation {
 	for _, key := range r.expect(time.Now()) {
 		all[key] = true
 	}
-	c := confirmation(all, all, false)
+	c := r.confirmation(all, all, false)
 	c.Refused = true
 	return c
 }
@@ -170,8 +185,9 @@ func (r *Registry) withdraw(p *part) {
 
 // expect lists the edges that have to confirm.
 func (r *Registry) expect(now time.Time) (out []instance) {
+	quiet, long := r.quiet(now), max(expectFor, r.safeAfter(now))
 	for key, m := range r.members {
-		if m.Mode != modeStateless && m.silence(now) <= max(expectFor, r.safeAfter) {
+		if quiet(m) <= long {
 			out = append(out, key)
 		}
 	}
@@ -199,7 +215,7 @@ func (r *Registry) askRounds(ctx context.Context) {
 func (r *Registry) next(ctx context.Context) *round {
 	for {
 		r.mu.Lock()
-		if early := r.hearing.unsettled(time.Now()); early > 0 && ctx.Err() == nil {
+		if early := r.unsettled(time.Now()); early > 0 && ctx.Err() == nil {
 			r.mu.Unlock()
 			events.Sleep(ctx, early)
 			continue
@@ -286,7 +302,7 @@ func (r *Registry) proved(rd *round) {
 	}
 }
 
-// answered takes an answer of an edge in.
+// answered takes an answer in. It counts only for the edge that sealed it.
 func (r *Registry) answered(msg *nats.Msg) {
 	var a answer
 	if len(msg.Data) > maxAnswer || json.Unmarshal(msg.Data, &a) != nil {
@@ -294,9 +310,12 @@ func (r *Registry) answered(msg *nats.Msg) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if rd := r.open[a.Nonce]; rd != nil {
-		rd.take(instance{a.ID, a.Instance}, a.Missing)
+	key := instance{a.ID, a.Instance}
+	rd, m := r.open[a.Nonce], r.members[key]
+	if rd == nil || m == nil || !rd.understood(a.Missing) || !sealed(m.secret, msg.Data, msg.Header.Get(sealHeader)) {
+		return
 	}
+	rd.take(key, a.Missing)
 }
 
 // unanswered lists what an edge that has just reported should be asked again:

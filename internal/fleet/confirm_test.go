@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -121,7 +122,7 @@ func TestQuestionLost(t *testing.T) {
 	s := newSite(t, 1)
 	s.edges[0].stop() // it is still expected
 	back := edgeOn(connect(t, s.server.URL()), "edge-1")
-	back.Instance = s.edges[0].Instance
+	back.Life = s.edges[0].Life
 	back.apply("e1", 7, entry("a"))
 	got := make(chan fleet.Confirmation)
 	go func() { got <- s.within(t, ceiling, 7, entry("a")) }()
@@ -152,11 +153,18 @@ func TestWhoIsExpected(t *testing.T) {
 	s.wantPartly(t, "two instances", entry("a"), 3, 2, "edge-3")
 	again.apply("e1", 7, entry("a"))
 	want(t, "both of them", s.within(t, ceiling, 7, entry("a")), 3, 3, "")
+	// The strictest mode of the setting says nothing of each path.
 	stateless := edgeOn(connect(t, s.server.URL()), "edge-4")
 	stateless.mode = "stateless"
 	background(t, stateless.Run)
 	awaitEdges(t, s.Registry, 4)
-	want(t, "one that looks at no revocation", s.within(t, ceiling, 7, entry("a")), 3, 3, "")
+	s.wantPartly(t, "one that may look at no revocation", entry("a"), 4, 3, "edge-4")
+	stateless.apply("e1", 7, entry("a"))
+	all := s.within(t, ceiling, 7, entry("a"))
+	want(t, "it holds what was revoked, too", all, 4, 4, "")
+	if !slices.Equal(all.Stateless, []string{"edge-4"}) {
+		t.Errorf("stateless are %q", all.Stateless)
+	}
 }
 
 // Only who has listened for longer than any edge can stay fresh unheard knows
@@ -203,7 +211,8 @@ func TestReportsUnderWayCount(t *testing.T) {
 	for range 50_000 {
 		testenv.Must(t, nc.Publish(report.Subject, report.Data))
 	}
-	late.Announce() // and then says nothing
+	_, err = late.Announce() // and then says nothing
+	testenv.Must(t, err)
 	testenv.Must(t, nc.Flush())
 	if got := s.within(t, short, 7, entry("a")); got.Everywhere {
 		t.Errorf("an edge that had reported was not asked: %+v", got)
@@ -211,24 +220,24 @@ func TestReportsUnderWayCount(t *testing.T) {
 	awaitEdges(t, s.Registry, 2)
 }
 
-// A list of edges that is full may have dropped one that is fresh.
-func TestDroppedForRoomIsNotSafe(t *testing.T) {
+// A list of edges that is full keeps those it has, and knows of the others.
+func TestCrowdPushesNobodyOut(t *testing.T) {
 	s := newSite(t, 1)
 	s.HeardSince(time.Minute)
 	s.edges[0].stop()
-	got := make(chan fleet.Confirmation)
-	go func() { got <- s.within(t, time.Second, 7, entry("a")) }()
+	s.Crowd()
+	late := newEdge(t, s.server.URL(), "edge-2") // finds no room
+	late.apply("e1", 7, entry("a"))
 	testenv.Eventually(t, ceiling, func() error {
-		if rounds, _ := s.Open(); rounds == 0 {
-			return fmt.Errorf("not asked yet")
+		got := s.within(t, short, 7, entry("a"))
+		if got.Everywhere || !slices.Contains(got.Missing, "edge-1") {
+			t.Fatalf("everywhere %t, %d missing, want edge-1 among them", got.Everywhere, len(got.Missing))
+		}
+		if !slices.Contains(got.Missing, fleet.Others) {
+			return errors.New("nobody is said to be missing besides those listed")
 		}
 		return nil
 	})
-	s.Crowd()
-	// Whether the crowd came before the round was sure of its edges is all the same.
-	if c := <-got; c.Everywhere || c.Confirmed != 0 || !slices.Contains(c.Missing, "edge-1") {
-		t.Errorf("everywhere %t, %d confirmed, %d missing, want edge-1 among them", c.Everywhere, c.Confirmed, len(c.Missing))
-	}
 }
 
 func TestNoServer(t *testing.T) {
@@ -242,7 +251,7 @@ func TestNoServer(t *testing.T) {
 	if took := time.Since(start); took > 10*time.Second || got.Everywhere {
 		t.Errorf("%v, %+v", took, got)
 	}
-	lone := fleet.NewRegistry(connect(t, "nats://127.0.0.1:1"), "local", 2*time.Second, func() events.Position { return events.Position{} }, quiet)
+	lone := fleet.NewRegistry(connect(t, "nats://127.0.0.1:1"), "local", staleness, func() events.Position { return events.Position{} }, quiet)
 	background(t, lone.Run)
 	start = time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -10,9 +10,15 @@
 // anew it accepts nothing before it has read the log up to a beat that was
 // committed later. docs/consistency.md has the argument.
 //
+// What is not known never counts as done. Somebody whose report cannot be read,
+// or for whom there is no room, may be fresh: they are expected, and cannot
+// confirm. Silence counts only while one listens. An edge that does not tell its
+// bound goes by the largest there is.
+//
 // Reports decide about no request. They come at most once, may be lost, and
-// may come from anybody who may publish on their subject, so a registry is
-// bounded in number and in size, and ignores what it cannot read.
+// may come from anybody who may publish on their subject. So a registry is
+// bounded in number and in size, and what is said in an edge's place can make
+// others wait for it, but never confirms ([Life]).
 //
 // All methods may be called concurrently, unless they say otherwise.
 package fleet

@@ -5,11 +5,18 @@ import (
 	"time"
 )
 
-// HeardSince makes the registry believe that it has listened for longer.
+// HeardSince makes a registry that listens believe that it has for longer.
 func (r *Registry) HeardSince(ago time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.hearing.since = time.Now().Add(-ago)
+	for {
+		r.mu.Lock()
+		if r.listening() {
+			r.hearing.since = time.Now().Add(-ago)
+			r.mu.Unlock()
+			return
+		}
+		r.mu.Unlock()
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // Crowd has more edges report than there is room for.
@@ -27,3 +34,9 @@ func (r *Registry) Open() (rounds, waits int) {
 	defer r.mu.Unlock()
 	return len(r.open) + len(r.waiting), r.waits
 }
+
+// SealFor is the seal of the life's owner, for an issuer.
+func SealFor(l *Life, issuer, data string) string { return seal(shared(l.key, issuer), []byte(data)) }
+
+// Farewell is the goodbye of a life.
+func Farewell(l *Life) string { return l.farewell() }

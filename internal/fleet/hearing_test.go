@@ -3,6 +3,7 @@ package fleet
 import (
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,14 +18,13 @@ func TestNotCompleteAfterAReconnect(t *testing.T) {
 	nc, err := events.Connect(server.URL(), "", "test", slog.New(slog.DiscardHandler))
 	testenv.Must(t, err)
 	t.Cleanup(nc.Close)
-	r := newTestRegistry(new(events.Position))
-	r.conn = nc
+	r := NewRegistry(nc, "local", func() time.Duration { return staleness }, func() events.Position { return events.Position{} }, slog.New(slog.DiscardHandler))
 	complete := func() bool { return r.complete(time.Now()) }
 	if complete() {
 		t.Error("complete before anybody was asked")
 	}
 	askedLongAgo := func() {
-		r.ask()
+		r.ask(t.Context())
 		r.HeardSince(time.Minute)
 	}
 	askedLongAgo()
@@ -45,4 +45,27 @@ func TestNotCompleteAfterAReconnect(t *testing.T) {
 	if !complete() {
 		t.Error("not complete after a minute on the second connection")
 	}
+}
+
+// A connection that stalls just when we subscribe brings no reports. So we listen
+// from when the server has confirmed it, not from when we asked.
+func TestListensFromWhenTheServerConfirms(t *testing.T) {
+	server := testenv.NATS(t)
+	proxy := testenv.Proxy(t, strings.TrimPrefix(server.URL(), "nats://"))
+	nc, err := events.Connect("nats://"+proxy.Addr(), "", "test", slog.New(slog.DiscardHandler))
+	testenv.Must(t, err)
+	t.Cleanup(nc.Close)
+	r := NewRegistry(nc, "local", func() time.Duration { return staleness }, func() events.Position { return events.Position{} }, slog.New(slog.DiscardHandler))
+	testenv.Must(t, proxy.Stall())
+	r.ask(t.Context())
+	if r.listening() || !r.hearing.since.IsZero() || r.unsettled(time.Now()) <= 0 {
+		t.Error("it listens, although the server has confirmed nothing")
+	}
+	testenv.Must(t, proxy.Heal())
+	testenv.Eventually(t, 30*time.Second, func() error {
+		if r.listenAgain(t.Context()); !r.listening() {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 }

@@ -3,8 +3,6 @@ package fleet
 import (
 	"cmp"
 	"time"
-
-	"github.com/curfew-auth/curfew/internal/events"
 )
 
 const (
@@ -19,8 +17,17 @@ const (
 	forgetAfter = 10 * time.Minute
 )
 
-// Gone is the state of an edge that has fallen silent.
-const Gone = "gone"
+// States that no edge reports of itself.
+const (
+	// Gone: it has fallen silent.
+	Gone = "gone"
+	// Unreadable: somebody reports under that name, in a way that this issuer
+	// cannot read. It may be fresh, and cannot confirm.
+	Unreadable = "unreadable"
+)
+
+// Others is the id of all those for whom there is no room in the list.
+const Others = "(others)"
 
 // An instance is one life of an edge.
 type instance struct{ id, nonce string }
@@ -34,6 +41,13 @@ type member struct {
 	Report
 	first, last time.Time // seen
 	lag         lag
+	secret      []byte // shared with the edge; nil: it cannot confirm
+	unreadable  bool
+}
+
+// unreadable is what is shown of a member whose report cannot be read.
+func unreadable(id string) Report {
+	return Report{ID: id, Mode: Unknown, State: Unreadable, Store: Unknown, FreshAgeMS: -1}
 }
 
 func (m *member) silence(now time.Time) time.Duration { return now.Sub(m.last) }
@@ -60,54 +74,4 @@ func (m *member) edge(now time.Time) Edge {
 		e.State = Gone
 	}
 	return e
-}
-
-// A lag is how far an edge is behind.
-type lag struct {
-	messages int64
-	age      time.Duration
-}
-
-// maxSamples times the sampling interval is the longest lag that is told.
-const maxSamples = 240
-
-// A trace remembers when the issuer itself had read how far, to tell how old
-// another's position is.
-type trace struct {
-	samples []sample // ascending in time and position
-}
-
-type sample struct {
-	at  time.Time
-	pos events.Position
-}
-
-func (t *trace) add(at time.Time, pos events.Position) {
-	if n := len(t.samples); n > 0 {
-		last := t.samples[n-1].pos
-		switch {
-		case last == pos:
-			return
-		case last.Epoch != pos.Epoch || last.Lineage != pos.Lineage || pos.Seq < last.Seq:
-			t.samples = t.samples[:0]
-		case n == maxSamples:
-			t.samples = append(t.samples[:0], t.samples[1:]...)
-		}
-	}
-	t.samples = append(t.samples, sample{at, pos})
-}
-
-// lag is how far seq of the epoch is behind. An edge may well be ahead of the
-// issuer.
-func (t *trace) lag(now time.Time, epoch string, seq uint64) lag {
-	n := len(t.samples)
-	if n == 0 || t.samples[n-1].pos.Epoch != epoch {
-		return lag{messages: -1}
-	}
-	for _, s := range t.samples {
-		if s.pos.Seq > seq {
-			return lag{int64(t.samples[n-1].pos.Seq - seq), now.Sub(s.at)}
-		}
-	}
-	return lag{}
 }

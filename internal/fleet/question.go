@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/curfew-auth/curfew/internal/events"
 )
@@ -41,6 +42,8 @@ type question struct {
 	Epoch   string  `json:"epoch"` // as the issuer knows it; empty: any
 	Seq     uint64  `json:"seq"`
 	Entries []Entry `json:"entries"`
+	// From is the asker's public key, for whom the answer is sealed.
+	From string `json:"from"`
 }
 
 func decodeQuestion(data []byte) (q question, err error) {
@@ -72,9 +75,14 @@ func (q question) missing(holds func(Entry) bool) []int {
 	return out
 }
 
+// understood reports whether an answer can be one to the question.
+func (q question) understood(missing []int) bool {
+	return !slices.ContainsFunc(missing, func(n int) bool { return n < 0 || n >= len(q.Entries) })
+}
+
 // An answer says which entries an edge does not hold, by their number. It
 // echoes nonce and instance, so that neither an old answer nor one from before
-// a restart counts.
+// a restart counts. It is sealed (see [Life]).
 type answer struct {
 	Nonce    string `json:"nonce"`
 	ID       string `json:"id"`

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 )
 
 const (
@@ -14,6 +16,15 @@ const (
 	maxText   = 128     // bytes of a text in it
 	maxURL    = 512     // bytes
 	maxKeyIDs = 32
+)
+
+const (
+	// maxSetting is the largest staleness bound that can be set. It stands
+	// for that of an edge that does not tell its own.
+	maxSetting = time.Minute
+	// maxBound is the largest that is believed. An edge goes by no more than
+	// an issuer does.
+	maxBound = 10 * time.Minute
 )
 
 var (
@@ -40,6 +51,16 @@ func ValidURL(u string) bool {
 // modeStateless is the mode of an edge that looks at no revocation.
 const modeStateless = "stateless"
 
+// Unknown stands for a mode or state of a version that is not ours.
+const Unknown = "unknown"
+
+// What a report may say; anything else is Unknown.
+var (
+	modes  = []string{modeStateless, "local", "strict"}
+	states = []string{"syncing", "fresh", "stale"}
+	stores = []string{"vouched", "unvouched", "down"}
+)
+
 // A Report is how an edge says that it stands.
 type Report struct {
 	ID string `json:"id"`
@@ -57,7 +78,13 @@ type Report struct {
 	AppliedSeq uint64 `json:"applied_seq"`
 	// FreshAgeMS is how long ago its copy was known to be complete, in
 	// milliseconds; -1 if it never was.
-	FreshAgeMS int64  `json:"fresh_age_ms"`
+	FreshAgeMS int64 `json:"fresh_age_ms"`
+	// StalenessMS is the bound B that it goes by, in milliseconds; 0 if it
+	// does not tell.
+	StalenessMS int64 `json:"staleness_ms"`
+	// Doubt says that something lives in the log that it cannot read, so
+	// that no miss of its copy counts.
+	Doubt      bool   `json:"doubt"`
 	Entries    int    `json:"entries"`
 	Overflowed uint64 `json:"overflowed"`
 	// FallbackShare is the part of the latest decisions, 0 to 1, that the
@@ -73,30 +100,85 @@ type Report struct {
 type message struct {
 	Report
 	Leaving bool `json:"leaving,omitempty"` // the last one: it decides no more
+	// Farewell proves that it is the edge itself that leaves.
+	Farewell string `json:"farewell,omitempty"`
 }
 
-// decode reads a message of the edge that the subject names. What a newer
-// version adds is ignored; what could not be shown to a person is an error.
+// encode makes a message that every issuer reads: what would make it too large
+// is left out.
+func (m message) encode() ([]byte, error) {
+	m.tidy()
+	data, err := json.Marshal(m)
+	if err == nil && len(data) > maxReport {
+		m.KeyIDs = nil
+		data, err = json.Marshal(m)
+	}
+	return data, err
+}
+
+// decode reads a message of the edge that the subject names. It is an error
+// only if nobody can tell whose it is: an edge that is not listed is not asked,
+// and nobody waits for it. So what a newer version adds is ignored, and what
+// cannot be shown is replaced.
 func decode(id string, data []byte) (m message, err error) {
 	if len(data) > maxReport {
 		return m, fmt.Errorf("%w: %d bytes", ErrBadReport, len(data))
 	}
-	if err := json.Unmarshal(data, &m); err != nil {
+	// A member of another type is left out; the rest is read.
+	if err := json.Unmarshal(data, &m); err != nil && !isTypeError(err) {
 		return m, fmt.Errorf("%w: %w", ErrBadReport, err)
 	}
-	m.URL, m.KeyIDs = clipURL(m.URL), m.KeyIDs[:min(len(m.KeyIDs), maxKeyIDs)]
-	switch {
-	case m.ID != id || !ValidID(m.ID) || !ValidID(m.Instance):
+	if m.ID != id || !ValidID(m.ID) || !ValidID(m.Instance) {
 		return m, fmt.Errorf("%w: whose it is", ErrBadReport)
-	case m.FreshAgeMS < -1 || m.Entries < 0 || m.FallbackShare < 0 || m.FallbackShare > 1 || m.DecisionsPerSecond < 0:
-		return m, fmt.Errorf("%w: a number out of bounds", ErrBadReport)
 	}
-	for _, text := range append([]string{m.Version, m.Region, m.Mode, m.State, m.Epoch, m.Store}, m.KeyIDs...) {
-		if len(text) > maxText || !textForm.MatchString(text) {
-			return m, fmt.Errorf("%w: a text that cannot be shown", ErrBadReport)
-		}
-	}
+	m.tidy()
 	return m, nil
+}
+
+func isTypeError(err error) bool {
+	_, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	return ok
+}
+
+// tidy replaces what cannot be shown to a person.
+func (r *Report) tidy() {
+	r.URL = clipURL(r.URL)
+	r.KeyIDs = slices.Clone(r.KeyIDs[:min(len(r.KeyIDs), maxKeyIDs)])
+	for n := range r.KeyIDs {
+		r.KeyIDs[n] = shown(r.KeyIDs[n])
+	}
+	for _, text := range []*string{&r.Version, &r.Region, &r.Epoch} {
+		*text = shown(*text)
+	}
+	r.Mode, r.State, r.Store = oneOf(modes, r.Mode), oneOf(states, r.State), oneOf(stores, r.Store)
+	r.FreshAgeMS, r.StalenessMS, r.Entries = max(r.FreshAgeMS, -1), max(r.StalenessMS, 0), max(r.Entries, 0)
+	r.FallbackShare, r.DecisionsPerSecond = min(max(r.FallbackShare, 0), 1), max(r.DecisionsPerSecond, 0)
+}
+
+// bound is the staleness bound that the edge may go by.
+func (r *Report) bound() time.Duration {
+	if r.StalenessMS <= 0 {
+		return maxSetting
+	}
+	return time.Duration(min(r.StalenessMS, maxBound.Milliseconds())) * time.Millisecond
+}
+
+// shown is a text of at most maxText bytes, with a question mark for every
+// character that is not printable ASCII.
+func shown(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, text[:min(len(text), maxText)])
+}
+
+func oneOf(known []string, text string) string {
+	if slices.Contains(known, text) {
+		return text
+	}
+	return Unknown
 }
 
 func clipURL(u string) string {

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -29,11 +28,12 @@ type Reporter struct {
 	Conn   *nats.Conn
 	Region string
 	ID     string
-	// Instance is new at every start.
-	Instance string
+	Life   *Life // new at every start
 	// Report is called for each report, by one goroutine at a time. It need
 	// not fill in ID, Instance and Region.
 	Report func() Report
+	// Elapsed is the edge's clock; it counts time asleep.
+	Elapsed func() time.Duration
 	// Watch tells how far the log has been applied, and when that changes.
 	Watch func() (events.Position, <-chan struct{})
 	// Holds reports whether the edge refuses by its own copy all that the
@@ -48,7 +48,11 @@ type Reporter struct {
 
 	mu        sync.Mutex
 	announced bool
-	on        uint64 // the connection that it was announced on
+	on        uint64        // the connection that it was announced on
+	at        time.Duration // when, by Elapsed
+
+	secretsMu sync.Mutex
+	secrets   map[string][]byte // by the issuer's public key
 }
 
 // Run reports until ctx ends. An issuer that has just come asks for a report
@@ -85,22 +89,6 @@ func (r *Reporter) pause(ctx context.Context, back <-chan struct{}) {
 	}
 }
 
-// Announce reports unless that was done on this connection before. An edge MUST
-// do so before it asks how far to read: an issuer that has not heard of it takes
-// it for one that cannot be fresh.
-func (r *Reporter) Announce() {
-	on := r.Conn.Stats().Reconnects
-	r.mu.Lock()
-	known := r.announced && r.on == on
-	r.mu.Unlock()
-	if known {
-		return
-	}
-	if err := r.publish(false); err != nil {
-		r.Log.Debug("not announced", "error", err)
-	}
-}
-
 // Leave says goodbye. The edge MUST NOT let any request through any more. Run
 // must have returned.
 func (r *Reporter) Leave() {
@@ -116,14 +104,23 @@ func (r *Reporter) Leave() {
 func (r *Reporter) publish(leaving bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	on := r.Conn.Stats().Reconnects // before: a connection that comes meanwhile is another
+	return r.send(leaving)
+}
+
+// send is publish with the lock held. Which connection it is, and when, is read
+// before: a connection that comes meanwhile is another.
+func (r *Reporter) send(leaving bool) error {
+	r.announced, r.on, r.at = false, r.Conn.Stats().Reconnects, r.Elapsed()
 	m := message{Report: r.Report(), Leaving: leaving}
-	m.ID, m.Instance, m.Region = r.ID, r.Instance, r.Region
-	data, err := json.Marshal(m)
+	m.ID, m.Instance, m.Region = r.ID, r.Life.Instance(), r.Region
+	if leaving {
+		m.Farewell = r.Life.farewell()
+	}
+	data, err := m.encode()
 	if err != nil {
 		return fmt.Errorf("fleet: report: %w", err)
 	}
 	err = r.Conn.Publish(events.Subjects{Region: r.Region}.Edge(r.ID), data)
-	r.announced, r.on = err == nil, on
+	r.announced = err == nil
 	return err
 }

@@ -15,6 +15,8 @@ const (
 	patience = 2 * interval
 	// maxKept bounds the questions that an edge keeps.
 	maxKept = 64
+	// maxSecrets bounds the issuers that an edge knows at a time.
+	maxSecrets = 64
 )
 
 // question answers an issuer, or has a report sent soon if it wants no more.
@@ -68,13 +70,31 @@ func (r *Reporter) keep(ctx context.Context, msg *nats.Msg, q question) {
 }
 
 func (r *Reporter) answer(msg *nats.Msg, q question, missing []int) {
-	data, err := json.Marshal(answer{Nonce: q.Nonce, ID: r.ID, Instance: r.Instance, Missing: missing})
+	data, err := json.Marshal(answer{Nonce: q.Nonce, ID: r.ID, Instance: r.Life.Instance(), Missing: missing})
 	if err == nil {
-		err = r.Conn.Publish(msg.Reply, data)
+		reply := nats.NewMsg(msg.Reply)
+		reply.Data = data
+		reply.Header.Set(sealHeader, seal(r.secret(q.From), data))
+		err = r.Conn.PublishMsg(reply)
 	}
 	if err != nil {
 		r.Log.Debug("question not answered", "error", err)
 	}
+}
+
+// secret is what the edge shares with the issuer of that public key.
+func (r *Reporter) secret(issuer string) []byte {
+	r.secretsMu.Lock()
+	defer r.secretsMu.Unlock()
+	secret, known := r.secrets[issuer]
+	if !known {
+		if len(r.secrets) >= maxSecrets || r.secrets == nil {
+			r.secrets = map[string][]byte{}
+		}
+		secret = shared(r.Life.key, issuer)
+		r.secrets[issuer] = secret
+	}
+	return secret
 }
 
 // reportSoon waits a little at random: whoever asks, asks all.

@@ -2,10 +2,10 @@ package fleet_test
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,6 +20,11 @@ import (
 
 // ceiling is what any wait may take on a machine that does much else.
 const ceiling = 30 * time.Second
+
+// bound is what issuers and edges go by.
+const bound = 2 * time.Second
+
+func staleness() time.Duration { return bound }
 
 var quiet = slog.New(slog.DiscardHandler)
 
@@ -44,7 +49,7 @@ func background(t testing.TB, f func(context.Context)) (stop func()) {
 
 func newRegistry(t testing.TB, url string) *fleet.Registry {
 	t.Helper()
-	r := fleet.NewRegistry(connect(t, url), "local", 2*time.Second, func() events.Position { return events.Position{} }, quiet)
+	r := fleet.NewRegistry(connect(t, url), "local", staleness, func() events.Position { return events.Position{} }, quiet)
 	background(t, r.Run)
 	return r
 }
@@ -60,6 +65,7 @@ type edge struct {
 	moved chan struct{}
 	held  map[fleet.Entry]bool
 	mode  string
+	bound time.Duration
 }
 
 func newEdge(t testing.TB, url, id string) *edge {
@@ -70,16 +76,17 @@ func newEdge(t testing.TB, url, id string) *edge {
 }
 
 func edgeOn(nc *nats.Conn, id string) *edge {
-	e := &edge{moved: make(chan struct{}), held: map[fleet.Entry]bool{}, mode: "local"}
+	e := &edge{moved: make(chan struct{}), held: map[fleet.Entry]bool{}, mode: "local", bound: bound}
+	start := time.Now()
 	e.Reporter = &fleet.Reporter{
-		Conn: nc, Region: "local", ID: id, Instance: rand.Text(), Log: quiet,
+		Conn: nc, Region: "local", ID: id, Life: fleet.NewLife(), Log: quiet, Elapsed: func() time.Duration { return time.Since(start) },
 		Report: e.report, Watch: e.watch, Holds: e.holds,
 	}
 	return e
 }
 
 func (e *edge) report() fleet.Report {
-	return fleet.Report{State: "fresh", Mode: e.mode, AppliedSeq: uint64(e.reports.Add(1))}
+	return fleet.Report{State: "fresh", Mode: e.mode, StalenessMS: e.bound.Milliseconds(), AppliedSeq: uint64(e.reports.Add(1))}
 }
 
 func (e *edge) watch() (events.Position, <-chan struct{}) {
@@ -162,31 +169,6 @@ func TestAskedForAReport(t *testing.T) {
 	}
 }
 
-// An edge is known before it may become fresh, on every connection.
-func TestAnnouncedOnceForEachConnection(t *testing.T) {
-	server := testenv.NATS(t)
-	e := edgeOn(connect(t, server.URL()), "edge-1")
-	for range 3 {
-		e.Announce()
-	}
-	if n := e.reports.Load(); n != 1 {
-		t.Errorf("reported %d times", n)
-	}
-	server.Restart()
-	testenv.Eventually(t, ceiling, func() error {
-		if e.Announce(); e.Conn.Stats().Reconnects == 0 || !e.Conn.IsConnected() {
-			return errors.New("not connected")
-		}
-		return nil
-	})
-	e.Announce()
-	before := e.reports.Load()
-	e.Announce()
-	if n := e.reports.Load(); before < 2 || n != before {
-		t.Errorf("reported %d times, then %d", before, n)
-	}
-}
-
 // After NATS was away, nobody waits for the next turn, and nobody is lost.
 func TestReportsAfterARestart(t *testing.T) {
 	server := testenv.NATS(t)
@@ -202,10 +184,10 @@ func TestReportsAfterARestart(t *testing.T) {
 	})
 }
 
-func TestGarbageIsIgnored(t *testing.T) {
+func TestGarbageIsSomebody(t *testing.T) {
 	server := testenv.NATS(t)
 	r := newRegistry(t, server.URL())
-	newEdge(t, server.URL(), "edge-1")
+	e := newEdge(t, server.URL(), "edge-1")
 	awaitEdges(t, r, 1)
 	nc := connect(t, server.URL())
 	for _, data := range []string{"", "{}", `{"id":"edge-9","instance":"x"}`, `{"id":"edge-1","instance":"\u001b"}`, "\xff\xfe"} {
@@ -217,5 +199,14 @@ func TestGarbageIsIgnored(t *testing.T) {
 		}
 		return nil
 	})
-	awaitEdges(t, r, 1)
+	// Somebody is there under the subject's name, and may be fresh.
+	if list := awaitEdges(t, r, 2); list[0].State != fleet.Unreadable || list[0].ID != "edge-1" || list[1].State != "fresh" {
+		t.Errorf("%+v", list)
+	}
+	e.apply("e1", 7, entry("a"))
+	r.HeardSince(time.Hour)
+	got := (&site{Registry: r}).within(t, short, 7, entry("a"))
+	if got.Everywhere || got.Expected != 2 || !slices.Equal(got.Missing, []string{"edge-1"}) {
+		t.Errorf("somebody cannot confirm: %+v", got)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -27,6 +28,8 @@ type edgeRow struct {
 	PerSecond   float64  `json:"decisions_per_second"`
 	Share       float64  `json:"fallback_share"`
 	Store       string   `json:"store"`
+	StalenessMS int64    `json:"staleness_ms"`
+	Doubt       bool     `json:"doubt"`
 	KeyIDs      []string `json:"kids"`
 	LastSeen    string   `json:"last_seen"`
 }
@@ -52,12 +55,12 @@ func (b *bench) awaitEdge(t *testing.T, what string, good func(edgeRow) bool) {
 }
 
 // silentEdge makes the issuer know an edge that never answers.
-func (b *bench) silentEdge(t *testing.T, id string) {
+func (b *bench) silentEdge(t *testing.T, id string, bound time.Duration) {
 	t.Helper()
 	nc, err := nats.Connect(b.nats.URL())
 	testenv.Must(t, err)
 	t.Cleanup(nc.Close)
-	data := `{"id":"` + id + `","instance":"I","check_mode":"local","state":"fresh","fresh_age_ms":1}`
+	data := `{"id":"` + id + `","instance":"I","check_mode":"local","state":"fresh","fresh_age_ms":1,"staleness_ms":` + fmt.Sprint(bound.Milliseconds()) + `}`
 	testenv.Must(t, nc.Publish("curfew.local.edge."+id, []byte(data)))
 	testenv.Must(t, nc.Flush())
 }
@@ -83,7 +86,7 @@ func TestEdges(t *testing.T) {
 	b.awaitEdge(t, "fresh", func(e edgeRow) bool {
 		return e.ID == "edge-1" && e.Instance != "" && e.Region == "local" && e.URL == edge && e.Mode == "local" &&
 			e.State == "fresh" && e.Epoch != "" && e.FreshAgeMS >= 0 && e.LagMessages >= 0 && e.Store == "vouched" &&
-			len(e.KeyIDs) == 1 && e.LastSeen != "" && e.Entries == 0
+			len(e.KeyIDs) == 1 && e.LastSeen != "" && e.Entries == 0 && e.StalenessMS == 5000 && !e.Doubt
 	})
 	g := b.login(t, "alice", "")
 	b.awaitEdge(t, "decisions are counted", func(e edgeRow) bool {

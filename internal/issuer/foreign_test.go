@@ -61,7 +61,7 @@ func TestForeignRevocations(t *testing.T) {
 		a.want(t, c.body, 200, "")
 		got := b.published(t, c.want.Scope)
 		if got.ID != a.field(t, "revocation_id") || got.Issuer != elsewhere || got.Subject != c.want.Subject ||
-			got.Tenant != c.want.Tenant || got.Mode != c.want.Mode || got.TTL() != 3*time.Hour+commit.Margin {
+			got.Tenant != c.want.Tenant || got.Mode != c.want.Mode || got.TTL() != 3*time.Hour+5*time.Second+4*time.Minute+commit.Margin {
 			t.Errorf("%s: in the log %+v", c.body, got)
 		}
 	}

@@ -41,6 +41,8 @@ type Issuer struct {
 	traces   *trace.Provider // nil without tracing
 	keys     *token.Keyring
 	verifier *token.Verifier
+	others   others           // whom we trust besides
+	now      func() time.Time // the wall clock, time.Now except in tests
 	nc       *nats.Conn
 	stream   *events.JetStream
 	rdb      redis.UniversalClient
@@ -70,7 +72,7 @@ type Issuer struct {
 func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
 	log = session.LogRequests(log)
 	i := &Issuer{
-		config: cfg, log: log, admins: credentials(cfg),
+		config: cfg, log: log, admins: credentials(cfg), now: time.Now,
 		origins: front.ParseOrigins(cfg.AllowedOrigins), drain: front.NewDrain(cfg.DrainDelay, finish),
 	}
 	i.waits, i.endWaits = context.WithCancel(context.Background())
@@ -127,9 +129,13 @@ func (i *Issuer) openKeys() (err error) {
 	}
 	i.log.Info("signing keys opened", "dir", i.config.KeysDir, "signing_kid", i.keys.SigningKeyID())
 	i.verifier, err = token.NewVerifier(token.VerifierConfig{
-		Issuer: i.config.IssuerURL, Audience: i.config.Audience, Keys: i.keys,
+		Issuer: i.config.IssuerURL, Audience: i.config.Audience, Region: i.config.Region, Keys: i.keys,
+		Now: func() time.Time { return i.now() },
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return i.openTrusted()
 }
 
 func (i *Issuer) openServers(registry prometheus.Registerer) (err error) {
@@ -163,8 +169,9 @@ func (i *Issuer) assemble() {
 	cfg := i.config
 	i.store = redisstore.New(i.rdb, cfg.Region)
 	i.revoker = commit.NewCommitter(i.store, i.stream, cfg.IssuerURL, cfg.AccessTTL, i.log)
+	i.revoker.SessionMax = cfg.SessionMax
 	i.keeper = commit.NewKeeper(i.revoker, events.NewNATSExchange(i.nc, cfg.Region), uuid.NewString(), cfg.Staleness, i.log)
-	i.fleet = fleet.NewRegistry(i.nc, cfg.Region, cfg.Staleness, i.keeper.Position, i.log)
+	i.fleet = fleet.NewRegistry(i.nc, cfg.Region, i.keeper.Staleness, i.keeper.Position, i.log)
 	i.sessions = session.NewService(session.Parts{
 		Store: i.store, Revoker: i.revoker, Minter: i.keys, Users: i.logins, Trail: i.trail,
 		Attempts: redisstore.NewAttempts(i.rdb, cfg.Region), Metrics: i.meter,
@@ -197,6 +204,9 @@ func (i *Issuer) Run(ctx context.Context, ln net.Listener) error {
 		running.Go(func() { i.users.Follow(inner) })
 	}
 	running.Go(func() { _ = i.keys.Run(inner) })
+	for _, keys := range i.others.keys {
+		running.Go(func() { _ = keys.Run(inner) })
+	}
 	err := i.serve(ctx, ln)
 	stop() // only after the last request: it may still revoke
 	running.Wait()

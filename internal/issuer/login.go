@@ -82,7 +82,7 @@ func (i *Issuer) end(c *fiber.Ctx, p presented) (session.Receipt, error) {
 	if raw != "" {
 		return i.endByRefresh(c, raw)
 	}
-	claims, err := i.bearer(c)
+	claims, err := i.toEnd(c)
 	if err != nil {
 		return session.Receipt{}, err
 	}
@@ -97,11 +97,29 @@ func (i *Issuer) endByRefresh(c *fiber.Ctx, raw string) (session.Receipt, error)
 	if !errors.Is(err, session.ErrUnavailable) {
 		return receipt, err
 	}
-	claims, bad := i.bearer(c)
+	claims, bad := i.toEnd(c)
 	if id, malformed := session.SessionOf(raw); bad != nil || malformed != nil || claims.SessionID != id {
 		return receipt, err
 	}
 	return i.endByAccess(c, claims)
+}
+
+// toEnd is bearer for a session that is to end: as long as an edge may accept the
+// access token, whoever holds it may sign out with it, though it has expired here
+// or is not valid yet.
+func (i *Issuer) toEnd(c *fiber.Ctx) (token.Claims, error) {
+	raw, err := front.Bearer(c)
+	if err != nil {
+		return token.Claims{}, front.Unauthorized().Because(err)
+	}
+	claims, err := i.verifier.Authentic(c.UserContext(), raw)
+	if err == nil && token.Spent(&claims, i.now()) {
+		err = token.ErrExpired
+	}
+	if err != nil {
+		return token.Claims{}, front.Unauthorized().Because(err)
+	}
+	return claims, nil
 }
 
 func (i *Issuer) endByAccess(c *fiber.Ctx, claims token.Claims) (session.Receipt, error) {

@@ -19,6 +19,7 @@ const (
 	invalidGrant           = "invalid_grant"
 	invalidScope           = "invalid_scope"
 	unsupportedGrantType   = "unsupported_grant_type"
+	unsupportedTokenType   = "unsupported_token_type" // RFC 7009 section 2.2.1
 	temporarilyUnavailable = "temporarily_unavailable"
 )
 

@@ -9,22 +9,19 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/curfew-auth/curfew/internal/events"
+	"github.com/curfew-auth/curfew/internal/front"
 	"github.com/curfew-auth/curfew/internal/redisstore"
 	"github.com/curfew-auth/curfew/internal/session"
 	"github.com/curfew-auth/curfew/internal/token"
 )
-
-// maxLeeway is the most that an edge may be set to accept a token beyond its
-// expiry. Until then it is worth revoking.
-const maxLeeway = 5 * time.Minute
 
 const reasonOAuth = "oauth2_revoke"
 
 // oauthRevoke is RFC 7009. A refresh token ends its session; an access token
 // ends alone. Whoever holds a token may revoke it. The hint is not needed,
 // because the two look different. 200 says that the revocation is committed,
-// or that the token was good for nothing; what is only pending is told as 503,
-// and the client asks again (section 2.2.1).
+// or that the token is good for nothing at any edge; what is only pending is told
+// as 503, and the client asks again (section 2.2.1).
 func (i *Issuer) oauthRevoke(c *fiber.Ctx) error {
 	f, err := readForm(c)
 	if err != nil {
@@ -34,7 +31,7 @@ func (i *Issuer) oauthRevoke(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	receipt, err := i.revokePresented(c.UserContext(), raw)
+	receipt, err := i.revokePresented(c, raw)
 	if err == nil && !receipt.Committed {
 		err = fmt.Errorf("%w: the revocation is pending", session.ErrUnavailable)
 	}
@@ -44,10 +41,11 @@ func (i *Issuer) oauthRevoke(c *fiber.Ctx) error {
 // nothing is the receipt for a token that there is nothing to revoke of.
 var nothing = session.Receipt{Committed: true}
 
-func (i *Issuer) revokePresented(ctx context.Context, raw string) (session.Receipt, error) {
+func (i *Issuer) revokePresented(c *fiber.Ctx, raw string) (session.Receipt, error) {
 	if !session.IsRefreshToken(raw) {
-		return i.revokeAccess(ctx, raw)
+		return i.revokeAccess(c, raw)
 	}
+	ctx := c.UserContext()
 	receipt, err := i.sessions.LogoutRefresh(ctx, raw)
 	switch {
 	case errors.Is(err, session.ErrRefreshInvalid):
@@ -58,18 +56,59 @@ func (i *Issuer) revokePresented(ctx context.Context, raw string) (session.Recei
 	return receipt, err
 }
 
-func (i *Issuer) revokeAccess(ctx context.Context, raw string) (session.Receipt, error) {
-	verifier, err := token.NewVerifier(token.VerifierConfig{
-		Issuer: i.config.IssuerURL, Audience: i.config.Audience, Keys: i.keys, Leeway: maxLeeway,
-	})
-	if err != nil {
-		return session.Receipt{}, err
-	}
-	claims, err := verifier.Verify(ctx, raw)
-	if err != nil { // no access token, or one that nobody accepts
+// revokeAccess goes by the signature, and not by this machine's clock: an edge
+// whose clock is another may accept a token that has expired here, or is not
+// valid yet. What cannot be revoked here although an edge may accept it is an
+// error.
+func (i *Issuer) revokeAccess(c *fiber.Ctx, raw string) (session.Receipt, error) {
+	ctx := c.UserContext()
+	claims, err := i.others.ending.Authentic(ctx, raw)
+	switch {
+	case errors.Is(err, token.ErrKeysUnavailable), errors.Is(err, token.ErrKeyAbsent):
+		return session.Receipt{}, fmt.Errorf("%w: %w", session.ErrUnavailable, err)
+	case errors.Is(err, token.ErrRegion):
+		return session.Receipt{}, &oauthError{unsupportedTokenType, "the token is of another region: revoke it there"}
+	case err != nil && i.cannotTell(raw):
+		return session.Receipt{}, &oauthError{unsupportedTokenType, "the entry of this issuer in trusted_issuers does not say which tokens are accepted"}
+	case err != nil, token.Spent(&claims, i.now()): // no access token, or one that nobody accepts
 		return nothing, nil
+	case claims.Foreign:
+		return i.revokeForeign(c, claims)
 	}
 	return i.sessions.RevokeToken(ctx, claims, reasonOAuth)
+}
+
+// cannotTell reports whether a token may be one that edges accept, of which the
+// settings here do not say enough.
+func (i *Issuer) cannotTell(raw string) bool {
+	of, trusted := i.config.TrustedIssuers.Find(token.NamedIssuer(raw))
+	return trusted && !knowsTokens(of)
+}
+
+// revokeForeign ends a token of a trusted issuer: alone if it has a jti, else
+// together with the others of its session. By its user alone it cannot be told
+// from tokens that its holder may not end.
+func (i *Issuer) revokeForeign(c *fiber.Ctx, claims token.Claims) (session.Receipt, error) {
+	r := events.Revocation{
+		Scope: events.ScopeToken, Subject: claims.ID, Issuer: claims.Issuer, Reason: reasonOAuth, Actor: claims.Subject,
+		TTLMillis: min(i.others.rules[claims.Issuer].LifeOf(&claims, i.now()), events.MaxTTL).Milliseconds(),
+	}
+	if r.Subject == "" {
+		r.Scope, r.Subject = events.ScopeSession, claims.SessionID
+	}
+	if r.Subject == "" {
+		return session.Receipt{}, &oauthError{unsupportedTokenType, "the token has neither a jti nor a session id to revoke it by"}
+	}
+	receipt, err := i.revoker.Commit(c.UserContext(), r)
+	if err == nil {
+		i.trail.Record(session.Event{
+			Kind: session.EventTokenRevoked, At: time.Now(), Tenant: claims.Tenant, UserID: claims.Subject, SessionID: claims.SessionID,
+			IP: i.proxies.ClientIP(c), UserAgent: string(c.Request().Header.UserAgent()), RequestID: front.RequestID(c),
+			Reason: reasonOAuth, Actor: claims.Subject, Issuer: claims.Issuer,
+			Scope: string(r.Scope), Subject: r.Subject, RevocationID: receipt.RevocationID,
+		}.Clipped())
+	}
+	return receipt, err
 }
 
 // endAgain is for a session that has ended. Its revocation may still be

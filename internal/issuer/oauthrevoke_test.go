@@ -1,18 +1,11 @@
 package issuer_test
 
 import (
-	"log/slog"
 	"net/http"
 	"testing"
-	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/curfew-auth/curfew/internal/config"
-	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/session"
 	"github.com/curfew-auth/curfew/internal/testenv"
-	"github.com/curfew-auth/curfew/internal/token"
 )
 
 func (b *bench) whose(t *testing.T, accessToken string) answer {
@@ -104,26 +97,4 @@ func TestOAuthRevokePending(t *testing.T) {
 		wantError(t, "introspection", http.StatusServiceUnavailable, "temporarily_unavailable")
 	b.post(t, "/oauth2/introspect", b.admin, "token", three.RefreshToken).
 		wantError(t, "introspection of a refresh token", http.StatusServiceUnavailable, "temporarily_unavailable")
-}
-
-// An edge may accept a token for a while after its expiry. Until nobody does,
-// it is worth revoking.
-func TestOAuthRevokeExpired(t *testing.T) {
-	var cfg config.Issuer
-	b := start(t, func(c *config.Issuer) { cfg = *c })
-	keys, err := token.OpenKeyring(token.KeyringConfig{Dir: cfg.KeysDir, Algorithm: token.EdDSA, PublishDelay: time.Minute, Keep: time.Hour, Log: slog.Default()})
-	testenv.Must(t, err)
-	for ago, want := range map[time.Duration]int{4 * time.Minute: 1, 6 * time.Minute: 0} {
-		at := time.Now().Add(-ago)
-		claims := token.Claims{
-			Issuer: cfg.IssuerURL, Subject: "u1", ClientID: "curfew", ID: uuid.NewString(), SessionID: uuid.NewString(), Tenant: "default",
-			Audience: []string{cfg.Audience}, IssuedAt: at.Add(-time.Minute), ExpiresAt: at, IssuedAtMillis: at.UnixMilli(),
-		}
-		raw, err := keys.Mint(claims)
-		testenv.Must(t, err)
-		b.post(t, "/oauth2/revoke", "", "token", raw).want(t, "expired", http.StatusOK, "")
-		if got := b.stored(t, "*rev:"+events.Key(events.ScopeToken, cfg.IssuerURL, claims.ID)); len(got) != want {
-			t.Errorf("%v after its expiry: the store holds %q", ago, got)
-		}
-	}
 }

@@ -117,7 +117,7 @@ func (i *Issuer) revoke(c *fiber.Ctx) error {
 	case req.Scope == scopeDevice:
 		return i.revokeDevice(c, w, req)
 	}
-	receipt, err := i.revoker.Commit(c.UserContext(), of(foreign, req.revocation(i.admin(c).Name)))
+	receipt, err := i.revoker.Commit(c.UserContext(), i.of(foreign, req.revocation(i.admin(c).Name)))
 	if err != nil {
 		return problem(err)
 	}

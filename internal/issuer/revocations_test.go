@@ -21,12 +21,15 @@ import (
 )
 
 // edge starts an edge beside the issuer and returns its URL.
-func (b *bench) edge(t *testing.T) string {
+func (b *bench) edge(t *testing.T, change ...func(*config.Edge)) string {
 	t.Helper()
 	var cfg config.Edge
 	config.Defaults(&cfg)
 	cfg.DrainDelay = 0 // nobody balances load here
 	cfg.NATSURL, cfg.RedisURL, cfg.IssuerURL, cfg.EdgeID = b.nats.URL(), b.store.URL(), b.url, "edge-1"
+	for _, change := range change {
+		change(&cfg)
+	}
 	cfg.Resolve()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	testenv.Must(t, err)

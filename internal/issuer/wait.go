@@ -24,6 +24,8 @@ const (
 	minWait     = time.Millisecond
 	// maxWait is above the longest staleness bound with its margin.
 	maxWait = 90 * time.Second
+	// look is the time between two looks at how long the bound is.
+	look = 250 * time.Millisecond
 	// usersWaits is how many waits there may be for a user to get one more:
 	// users alone cannot use up those of the admins.
 	usersWaits = fleet.MaxWaits / 4
@@ -50,6 +52,9 @@ type edgesConfirmed struct {
 	Confirmed int `json:"confirmed"`
 	// Missing are the ids of the others. Only admins see them.
 	Missing []string `json:"missing,omitzero"`
+	// Stateless are the ids of those expected who look at no revocation.
+	// Only admins see them.
+	Stateless []string `json:"stateless,omitempty"`
 }
 
 // waitOf reads ?wait= and ?timeout=.
@@ -88,27 +93,72 @@ func (w wait) await(receipts ...session.Receipt) (*waited, float64) {
 }
 
 func (w wait) confirm(receipts []session.Receipt) *waited {
-	committed := time.Now()
-	limit := w.timeout
-	bound := enforcedAfter(w.issuer.config.Staleness)
-	switch {
-	case limit == 0 && w.mode == waitEnforced:
-		limit = bound
-	case limit == 0:
-		limit = defaultWait
-	}
-	ctx, cancel := context.WithTimeout(w.issuer.waits, limit)
+	committed := committedAt(receipts)
+	ctx, cancel := context.WithTimeout(w.issuer.waits, w.limited())
 	defer cancel()
+	if w.mode == waitEnforced {
+		ctx, cancel = w.issuer.untilSafe(ctx, committed)
+		defer cancel()
+	}
 	got := w.issuer.ask(ctx, w.limit, receipts)
-	out := &waited{Edges: edgesConfirmed{Expected: got.Expected, Confirmed: got.Confirmed}, Enforced: got.Everywhere}
+	if w.mode == waitEnforced && !got.Everywhere && !got.Refused {
+		<-ctx.Done()
+	}
+	out := &waited{Enforced: got.Everywhere || w.issuer.safeIn(committed) <= 0}
+	out.Edges = edgesConfirmed{Expected: got.Expected, Confirmed: got.Confirmed}
 	if w.limit == fleet.MaxWaits {
-		out.Edges.Missing = got.Missing
+		out.Edges.Missing, out.Edges.Stateless = got.Missing, got.Stateless
 	}
-	if w.mode == waitEnforced && !out.Enforced && !got.Refused {
-		events.Sleep(ctx, bound-time.Since(committed))
-	}
-	out.Enforced = out.Enforced || time.Since(committed) >= bound
 	return out
+}
+
+// limited is how long to wait at most.
+func (w wait) limited() time.Duration {
+	switch {
+	case w.timeout > 0:
+		return w.timeout
+	case w.mode == waitEnforced:
+		return maxWait
+	}
+	return defaultWait
+}
+
+// committedAt is when the last of them was committed: at the start of this call
+// if that is not told.
+func committedAt(receipts []session.Receipt) time.Time {
+	var last time.Time
+	for _, r := range receipts {
+		if r.At.IsZero() {
+			return time.Now()
+		}
+		if r.At.After(last) {
+			last = r.At
+		}
+	}
+	return last
+}
+
+// safeIn is how long it will be until no edge accepts any more what was
+// committed then, whatever edges say: the longest bound that any of them goes
+// by. Time that this machine slept does not count, so it may take longer.
+func (i *Issuer) safeIn(committed time.Time) time.Duration {
+	return enforcedAfter(i.fleet.Bound()) - time.Since(committed)
+}
+
+// untilSafe returns a context that ends with ctx, and as soon as time alone has
+// enforced what was committed then. The bound may change meanwhile, when an edge
+// is heard that goes by another.
+func (i *Issuer) untilSafe(ctx context.Context, committed time.Time) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		for left := i.safeIn(committed); left > 0; left = i.safeIn(committed) {
+			if !events.Sleep(ctx, min(left, look)) {
+				return
+			}
+		}
+	}()
+	return ctx, cancel
 }
 
 // ask asks the edges about all that was revoked. Nothing revoked is known

@@ -2,14 +2,17 @@ package issuer_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/curfew-auth/curfew/internal/config"
+	"github.com/curfew-auth/curfew/internal/issuer"
 	"github.com/curfew-auth/curfew/internal/testenv"
 )
 
@@ -107,7 +110,7 @@ func TestWaitConfirmed(t *testing.T) {
 
 func TestWaitNamesWhoIsMissing(t *testing.T) {
 	b := start(t, func(c *config.Issuer) { c.Staleness = time.Second })
-	b.silentEdge(t, "edge-9")
+	b.silentEdge(t, "edge-9", time.Second)
 	b.awaitExpected(t)
 	g := b.login(t, "alice", "")
 	body := `{"scope":"session","id":"` + g.SessionID + `"}`
@@ -133,6 +136,87 @@ func TestWaitNamesWhoIsMissing(t *testing.T) {
 	b.awaitWaiting(t, 1)
 	b.stop()
 	check("the issuer stops", <-ended, false, 0, 30*time.Second)
+}
+
+// Nobody waits for longer than it takes until no edge accepts any more.
+func TestEnforcedEndsWithTheBound(t *testing.T) {
+	b := start(t, func(c *config.Issuer) { c.Staleness = time.Second })
+	b.silentEdge(t, "edge-9", time.Second)
+	b.awaitExpected(t)
+	body := `{"scope":"user","id":"u-alice"}`
+	b.revokeWaiting(t, "wait=enforced&timeout=60s", body).want(t, "once everybody has been heard", 200, "")
+	a := b.revokeWaiting(t, "wait=enforced&timeout=90s", body)
+	a.want(t, "enforced", 200, "")
+	if w := a.waited(t); !*w.Enforced || w.ElapsedMS < 1010 || w.ElapsedMS > 45_000 {
+		t.Errorf("not at the bound: %s", a.body)
+	}
+}
+
+// An edge that goes by a larger bound than the issuer accepts for longer, and of
+// one that does not tell it nobody knows.
+func TestEnforcedGoesByTheLargestBound(t *testing.T) {
+	b := start(t, func(c *config.Issuer) { c.Staleness = time.Second })
+	b.silentEdge(t, "edge-8", 3*time.Second)
+	b.awaitExpected(t)
+	body := `{"scope":"user","id":"u-alice"}`
+	a := b.revokeWaiting(t, "wait=enforced&timeout=2s", body)
+	if w := a.waited(t); *w.Enforced || w.ElapsedMS < 2000 {
+		t.Errorf("before the edge's bound: %s", a.body)
+	}
+	a = b.revokeWaiting(t, "wait=enforced&timeout=90s", body)
+	if w := a.waited(t); !*w.Enforced || w.ElapsedMS < 3030 {
+		t.Errorf("at the edge's bound: %s", a.body)
+	}
+	b.silentEdge(t, "edge-9", 0)
+	testenv.Eventually(t, patience, func() error {
+		if list := b.edges(t); len(list) != 2 {
+			return fmt.Errorf("%+v", list)
+		}
+		return nil
+	})
+	a = b.revokeWaiting(t, "wait=enforced&timeout=4s", body)
+	if w := a.waited(t); *w.Enforced {
+		t.Errorf("one does not tell its bound: %s", a.body)
+	}
+}
+
+// It is the commit that counts, not when somebody began to wait.
+func TestEnforcedCountsFromTheCommit(t *testing.T) {
+	var i *issuer.Issuer
+	b := startTuned(t, nil, func(made *issuer.Issuer) { i = made })
+	b.silentEdge(t, "edge-9", 40*time.Second)
+	b.awaitExpected(t)
+	if w := i.WaitedFor(39*time.Second, 30*time.Second); !w.Enforced {
+		t.Errorf("39s after the commit, with 30s to wait until 40.4s: %+v", w)
+	}
+	if w := i.WaitedFor(0, time.Second); w.Enforced {
+		t.Errorf("at once: %+v", w)
+	}
+}
+
+// Some edges hold everything and look at nothing. Whoever waits is told.
+func TestStatelessEdgesAreNamed(t *testing.T) {
+	b := start(t, nil)
+	b.edge(t, func(c *config.Edge) { c.CheckMode = "stateless" })
+	b.awaitExpected(t)
+	g := b.login(t, "alice", "")
+	a := b.revokeWaiting(t, "wait=confirmed&timeout=60s", `{"scope":"session","id":"`+g.SessionID+`"}`)
+	a.want(t, "confirmed", 200, "")
+	var w struct {
+		Edges struct {
+			Confirmed int
+			Stateless []string
+		}
+	}
+	testenv.Must(t, json.Unmarshal([]byte(a.body), &w))
+	if w.Edges.Confirmed != 1 || !slices.Equal(w.Edges.Stateless, []string{"edge-1"}) {
+		t.Error(a.body)
+	}
+	g = b.login(t, "alice", "")
+	a = call{method: "POST", url: b.url + "/v1/logout?wait=confirmed&timeout=60s", bearer: g.AccessToken}.do(t)
+	if strings.Contains(a.body, "edge-1") {
+		t.Errorf("users are told names: %s", a.body)
+	}
 }
 
 // What is pending is answered at once.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/curfew-auth/curfew/internal/commit"
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/session"
 )
@@ -23,7 +24,7 @@ func (s *Store) Create(ctx context.Context, o session.Opening) (session.Opened, 
 		"cutoffs", strings.Join(events.Cutoffs(events.ModeEnd, n.Issuer, n.Tenant, n.UserID), " "))
 	answer, err := s.run(ctx, "create session", s.scripts.create, []string{
 		s.keys.stamp(), s.keys.vouch(), s.keys.session(n.ID), s.keys.index(index), s.keys.revocation(revocation),
-		s.keys.held(), s.keys.outbox(), s.keys.cuts(),
+		s.keys.held(), s.keys.outbox(), s.keys.cuts(), s.keys.furthest(),
 	}, args...)
 	if err != nil {
 		return session.Opened{}, err
@@ -44,28 +45,29 @@ func createArgs(o session.Opening) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	args = append(append(args, eviction...), fields...)
+	args = append(append(append(args, eviction...), o.AccessTTL.Milliseconds()), fields...)
 	return append(args, "family", hex.EncodeToString(o.Refresh.Family[:]), "current", hex.EncodeToString(o.Refresh.Current[:])), nil
 }
 
 var errNoEviction = errors.New("redisstore: a limit that evicts needs the draft of a revocation of the session's issuer")
 
 // evictionArgs gives the revocation of an evicted session as the script puts
-// it together, byte for byte as Go would: three pieces with the evicted id
-// between them, and how long it lives.
+// it together, byte for byte as Go would: four pieces, between which go the
+// evicted id, that again and how long it lives; then that at least, and how much
+// longer than any token.
 func evictionArgs(o session.Opening) ([]any, error) {
 	if o.Limit.Refuse || o.Limit.Total == 0 && o.Limit.PerKind == 0 {
-		return []any{"", "", "", 0}, nil
+		return []any{"", "", "", "", 0, 0}, nil
 	}
 	e, err := entryOf(evictionOf(o, o.Session.ID))
 	if err != nil {
 		return nil, err
 	}
-	pieces := bytes.Split(e.data, []byte(o.Session.ID))
+	pieces := bytes.Split(e.head, []byte(o.Session.ID))
 	if len(pieces) != 3 || o.Eviction.Issuer != o.Session.Issuer {
 		return nil, errNoEviction
 	}
-	return []any{pieces[0], pieces[1], pieces[2], e.ttl}, nil
+	return []any{pieces[0], pieces[1], pieces[2], e.tail, e.ttl, commit.Margin.Milliseconds()}, nil
 }
 
 // evictionOf is the revocation of one evicted session. Its ID is the session's,
@@ -80,7 +82,7 @@ func evictionOf(o session.Opening, sid string) events.Revocation {
 const evictedFields = 5
 
 func decodeOpened(o session.Opening, answer []string) (session.Opened, error) {
-	if len(answer) < 5 {
+	if len(answer) < 6 {
 		return session.Opened{}, errMalformed
 	}
 	d := decoder{}
@@ -90,9 +92,9 @@ func decodeOpened(o session.Opening, answer []string) (session.Opened, error) {
 		RefreshExpiresAt: d.millis(answer, 3),
 	}
 	out.Session.CreatedAt, out.Session.LastSeen, out.Session.ExpiresAt = now, now, d.millis(answer, 2)
-	for rest := answer[5:]; len(rest) >= evictedFields; rest = rest[evictedFields:] {
+	for rest := answer[6:]; len(rest) >= evictedFields; rest = rest[evictedFields:] {
 		r := evictionOf(o, rest[0])
-		r.Stamp, r.Incarnation = out.Stamp.Millis, answer[4]
+		r.Stamp, r.Incarnation, r.TTLMillis = out.Stamp.Millis, answer[4], d.number(answer, 5)
 		out.Evicted = append(out.Evicted, session.Evicted{Revocation: r, Session: session.Session{
 			ID: rest[0], Issuer: r.Issuer, Tenant: o.Session.Tenant, UserID: o.Session.UserID,
 			Device: session.Device{ID: rest[1], Kind: rest[2], Name: rest[3]}, IP: rest[4],

@@ -10,8 +10,12 @@ import (
 	"github.com/curfew-auth/curfew/internal/events"
 )
 
-// everywhere is the reach of a cutoff whose sessions no index names.
-const everywhere = "*"
+const (
+	// everywhere is the reach of a cutoff whose sessions no index names.
+	everywhere = "*"
+	// cutsMark is the member that shows that the cuts were not thrown away.
+	cutsMark = "-"
+)
 
 // reachOf says where the sessions are that a cutoff ends: in the index of one
 // user, or anywhere; empty if it ends none.
@@ -25,27 +29,37 @@ func reachOf(r events.Revocation) string {
 	return everywhere
 }
 
-// Reap removes the sessions that cutoffs have ended, and returns how many. They
+// Reap removes the sessions that cutoffs have ended, and those of an image that
+// was too old, and returns how many. It needs a vouch. They
 // are refused and not listed before that already: a cutoff is forgotten only
 // after a whole pass, on one server, over all the sessions it may have ended.
 // Several may reap at once, and may be cut short anywhere.
 func (s *Store) Reap(ctx context.Context) (removed int, err error) {
 	answer, err := s.run(ctx, "reap", s.scripts.whoami, []string{s.keys.vouch()})
-	if err != nil || len(answer) < 1 {
+	if err != nil {
 		return 0, err
+	}
+	if len(answer) < 2 {
+		return 0, errMalformed
 	}
 	cuts, _, err := s.rdb.HScan(ctx, s.keys.cuts(), 0, "", pageSize).Result()
 	if err != nil {
 		return 0, unavailable("read cuts", err)
 	}
 	for i := 0; i+1 < len(cuts); i += 2 {
+		if cuts[i] == cutsMark {
+			continue
+		}
 		_, reach, _ := strings.Cut(cuts[i+1], " ")
+		if reach != "" && answer[1] != "0" {
+			reach = everywhere // its index may be among what the server has thrown away
+		}
 		n, err := s.reapReach(ctx, reach)
 		removed += n
 		if err != nil {
 			return removed, err
 		}
-		if _, err := s.run(ctx, "reaped", s.scripts.reaped, []string{s.keys.cuts()}, cuts[i], cuts[i+1], answer[0]); err != nil {
+		if _, err := s.run(ctx, "reaped", s.scripts.reaped, []string{s.keys.cuts(), s.keys.vouch()}, cuts[i], cuts[i+1], answer[0]); err != nil {
 			return removed, err
 		}
 	}
@@ -82,7 +96,7 @@ func (s *Store) reap(ctx context.Context, sids []string) (int, error) {
 	for _, sid := range sids {
 		args = append(args, sid)
 	}
-	answer, err := s.run(ctx, "reap", s.scripts.reap, []string{s.keys.cuts()}, args...)
+	answer, err := s.run(ctx, "reap", s.scripts.reap, []string{s.keys.cuts(), s.keys.vouch()}, args...)
 	if err != nil {
 		return 0, err
 	}

@@ -14,6 +14,7 @@ func newKeys(region string) keys { return keys{prefix: "curfew:{" + region + "}:
 
 func (k keys) stamp() string             { return k.prefix + "stamp" }
 func (k keys) vouch() string             { return k.prefix + "vouch" }
+func (k keys) furthest() string          { return k.prefix + "furthest" }
 func (k keys) held() string              { return k.prefix + "revs" }
 func (k keys) cuts() string              { return k.prefix + "cuts" }
 func (k keys) outbox() string            { return k.prefix + "outbox" }

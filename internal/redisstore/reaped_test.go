@@ -1,7 +1,9 @@
 package redisstore
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/curfew-auth/curfew/internal/embedded"
 )
@@ -22,6 +24,9 @@ func TestCutIsForgottenOnlyAfterItsOwnPass(t *testing.T) {
 	check(err)
 	t.Cleanup(func() { _ = rdb.Close() })
 	s := New(rdb, "r")
+	refill, err := s.BeginRefill(t.Context())
+	check(err)
+	check(s.Vouch(t.Context(), refill, time.Now()))
 	check(rdb.HSet(t.Context(), s.keys.cuts(), "member", "7 *").Err())
 	here, err := s.run(t.Context(), "whoami", s.scripts.whoami, []string{s.keys.vouch()})
 	check(err)
@@ -29,11 +34,12 @@ func TestCutIsForgottenOnlyAfterItsOwnPass(t *testing.T) {
 		on, seen string
 		kept     bool
 	}{
-		{"0123456789abcdef-0123456789abcdef", "7 *", true},
+		{"0123456789abcdef-0123456789abcdef 0 0", "7 *", true},
+		{strings.Replace(here[0], " 0 ", " 1 ", 1), "7 *", true}, // a list was thrown away since
 		{here[0], "5 *", true},
 		{here[0], "7 *", false},
 	} {
-		_, err := s.run(t.Context(), "reaped", s.scripts.reaped, []string{s.keys.cuts()}, "member", pass.seen, pass.on)
+		_, err := s.run(t.Context(), "reaped", s.scripts.reaped, []string{s.keys.cuts(), s.keys.vouch()}, "member", pass.seen, pass.on)
 		check(err)
 		kept, err := rdb.HExists(t.Context(), s.keys.cuts(), "member").Result()
 		check(err)

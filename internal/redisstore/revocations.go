@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/curfew-auth/curfew/internal/commit"
 	"github.com/curfew-auth/curfew/internal/events"
 )
 
@@ -27,21 +29,23 @@ const (
 
 // Revoke takes a revocation in and, for a session, ends it in the same script,
 // so that no refresh under way can bring it back. It returns r with the stamp
-// and the incarnation of the store that now holds it. It also works on a
-// store that nobody vouches for, since it only adds; the stamp is at or above
+// and the incarnation of the store that now holds it, and a life that covers
+// every token handed out. It also works on a store that nobody vouches for, since it only adds; the stamp is at or above
 // that of r then. Repeating it is harmless.
 func (s *Store) Revoke(ctx context.Context, r events.Revocation) (events.Revocation, error) {
 	entry, err := entryOf(r)
 	if err != nil {
 		return events.Revocation{}, err
 	}
-	args := append(s.prefixes(), entry.data, entry.ttl, entry.member, entry.reach, entry.kind, r.ID, entry.stamp)
-	answer, err := s.run(ctx, "revoke", s.scripts.revoke, []string{s.keys.stamp(), s.keys.held(), s.keys.outbox(), s.keys.cuts(), s.keys.vouch()}, args...)
+	args := append(s.prefixes(), entry.head, entry.tail, entry.ttl, entry.member, entry.reach, entry.kind, r.ID, entry.stamp, commit.Margin.Milliseconds())
+	answer, err := s.run(ctx, "revoke", s.scripts.revoke, []string{
+		s.keys.stamp(), s.keys.held(), s.keys.outbox(), s.keys.cuts(), s.keys.vouch(), s.keys.furthest(),
+	}, args...)
 	if err != nil {
 		return events.Revocation{}, err
 	}
 	d := decoder{}
-	r.Stamp = d.number(answer, 0)
+	r.Stamp, r.TTLMillis = d.number(answer, 0), d.number(answer, 2)
 	if d.err != nil || len(answer) < 2 {
 		return events.Revocation{}, errMalformed
 	}
@@ -51,7 +55,8 @@ func (s *Store) Revoke(ctx context.Context, r events.Revocation) (events.Revocat
 
 // Apply projects revocations from the log into the store: like Revoke, but
 // they keep their stamps, which the store's own stamp is raised to, and
-// nothing goes to the outbox. Repeating it is harmless. On an error some of
+// nothing goes to the outbox. Repeating it is harmless; while nobody vouches for
+// the store, what it holds already gets its whole life again. On an error some of
 // them may have been applied.
 func (s *Store) Apply(ctx context.Context, rs []events.Revocation) error {
 	for part := range slices.Chunk(rs, batch) {
@@ -61,9 +66,9 @@ func (s *Store) Apply(ctx context.Context, rs []events.Revocation) error {
 			if err != nil {
 				return err
 			}
-			args = append(args, e.stamp, e.origin, e.data, e.ttl, e.member, e.reach, e.kind)
+			args = append(args, e.stamp, e.origin, e.data(), e.ttl, e.member, e.reach, e.kind)
 		}
-		if _, err := s.run(ctx, "apply", s.scripts.apply, []string{s.keys.stamp(), s.keys.held(), s.keys.cuts()}, args...); err != nil {
+		if _, err := s.run(ctx, "apply", s.scripts.apply, []string{s.keys.stamp(), s.keys.held(), s.keys.cuts(), s.keys.vouch()}, args...); err != nil {
 			return err
 		}
 	}
@@ -78,7 +83,7 @@ func (s *Store) prefixes() []any {
 type entry struct {
 	stamp, ttl  int64
 	origin      string
-	data        []byte // JSON without stamp and incarnation
+	head, tail  []byte // JSON without stamp and incarnation, up to its ttl and from there
 	member      string
 	kind, reach string // see take.lua
 }
@@ -95,9 +100,28 @@ func entryOf(r events.Revocation) (entry, error) {
 		e.reach = r.Subject
 	}
 	r.Stamp, r.Incarnation = 0, ""
-	var err error
-	e.data, err = r.Encode()
+	data, err := r.Encode()
+	if err != nil {
+		return entry{}, err
+	}
+	e.head, e.tail, err = aroundTTL(data, r.TTLMillis)
 	return e, err
+}
+
+// data is the JSON as Encode gives it, but for a ttl that is bounded.
+func (e entry) data() []byte {
+	return slices.Concat(e.head, strconv.AppendInt(nil, e.ttl, 10), e.tail)
+}
+
+// aroundTTL finds the ttl: no text can hold its name, because the quotes in
+// texts are escaped.
+func aroundTTL(data []byte, ttl int64) (head, tail []byte, err error) {
+	const name = `"ttl_ms":`
+	head, tail, found := bytes.Cut(data, strconv.AppendInt([]byte(name), ttl, 10))
+	if !found {
+		return nil, nil, fmt.Errorf("%w: no %s", events.ErrBadRevocation, name)
+	}
+	return append(head[:len(head):len(head)], name...), tail, nil
 }
 
 // noOrigin stands where an entry names no incarnation.

@@ -31,6 +31,8 @@ var (
 	vouchSource string
 	//go:embed lua/keep.lua
 	keepSource string
+	//go:embed lua/withdraw.lua
+	withdrawSource string
 	//go:embed lua/reap.lua
 	reapSource string
 	//go:embed lua/reaped.lua
@@ -45,24 +47,25 @@ var (
 
 // scripts holds one script per transition.
 type scripts struct {
-	create, rotate, get, list, revoke, apply, refill, vouch, keep, reap, reaped, whoami, tally *redis.Script
+	create, rotate, get, list, revoke, apply, refill, vouch, keep, withdraw, reap, reaped, whoami, tally *redis.Script
 }
 
 func newScripts() scripts {
 	return scripts{
-		create: script(takeSource + limitSource + createSource),
-		rotate: script(rotateSource),
-		get:    script(getSource),
-		list:   script(listSource),
-		revoke: script(takeSource + revokeSource),
-		apply:  script(takeSource + applySource),
-		refill: script(refillSource),
-		vouch:  script(vouchSource),
-		keep:   script(keepSource),
-		reap:   script(reapSource),
-		reaped: script(reapedSource),
-		whoami: script(whoamiSource),
-		tally:  script(tallySource),
+		create:   script(takeSource + limitSource + createSource),
+		rotate:   script(rotateSource),
+		get:      script(getSource),
+		list:     script(listSource),
+		revoke:   script(takeSource + revokeSource),
+		apply:    script(takeSource + applySource),
+		refill:   script(refillSource),
+		vouch:    script(vouchSource),
+		keep:     script(keepSource),
+		withdraw: script(withdrawSource),
+		reap:     script(reapSource),
+		reaped:   script(reapedSource),
+		whoami:   script(whoamiSource),
+		tally:    script(tallySource),
 	}
 }
 

@@ -20,10 +20,11 @@ const seenEvery = time.Minute
 // Rotate implements session.Store.
 func (s *Store) Rotate(ctx context.Context, r session.Rotation) (session.Rotated, error) {
 	answer, err := s.run(ctx, "rotate refresh token", s.scripts.rotate,
-		[]string{s.keys.stamp(), s.keys.vouch(), s.keys.session(r.SessionID), s.keys.cuts()},
+		[]string{s.keys.stamp(), s.keys.vouch(), s.keys.session(r.SessionID), s.keys.cuts(), s.keys.furthest()},
 		s.keys.revocations(), hex.EncodeToString(r.Family[:]), hex.EncodeToString(r.Presented[:]),
 		hex.EncodeToString(r.Successor[:]), hex.EncodeToString(r.Salt[:]),
-		r.Grace.Milliseconds(), r.Idle.Milliseconds(), seenEvery.Milliseconds(), r.BindDevice, r.DeviceID, r.Issuer)
+		r.Grace.Milliseconds(), r.Idle.Milliseconds(), seenEvery.Milliseconds(), r.BindDevice, r.DeviceID, r.Issuer,
+		r.AccessTTL.Milliseconds())
 	if err != nil {
 		return session.Rotated{}, err
 	}

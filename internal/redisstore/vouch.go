@@ -16,14 +16,19 @@ const refillLimit = 10 * time.Minute
 func (s *Store) BeginRefill(ctx context.Context) (commit.Refill, error) {
 	token := rand.Text()
 	answer, err := s.run(ctx, "begin refill", s.scripts.refill,
-		[]string{s.keys.refill(token)}, refillLimit.Milliseconds())
+		[]string{s.keys.refill(token), s.keys.vouch()}, refillLimit.Milliseconds())
 	if err != nil {
 		return commit.Refill{}, err
 	}
-	if len(answer) < 1 {
+	if len(answer) < 3 {
 		return commit.Refill{}, errMalformed
 	}
-	return commit.Refill{Token: token, Incarnation: answer[0]}, nil
+	d := decoder{}
+	refill := commit.Refill{Token: token, Incarnation: answer[0], Found: answer[1]}
+	if at := d.number(answer, 2); at > 0 {
+		refill.FoundAt = time.UnixMilli(at)
+	}
+	return refill, d.err
 }
 
 // Now reads the server's clock.
@@ -37,23 +42,46 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 
 // Vouch declares the store complete as of a reading of Now, after a refill. It
 // is refused with commit.ErrRefillLost if the store was wiped, restarted,
-// failed over or took longer than ten minutes since BeginRefill. Repeating it
-// is harmless.
+// failed over, threw keys away or took longer than ten minutes since
+// BeginRefill, or if a vouch was withdrawn. Repeating it is harmless.
+//
+// Unless the image found there was dated by its own vouch and is young enough,
+// its sessions are over from the same moment on.
 func (s *Store) Vouch(ctx context.Context, r commit.Refill, asOf time.Time) error {
-	_, err := s.run(ctx, "vouch", s.scripts.vouch,
-		[]string{s.keys.vouch(), s.keys.refill(r.Token), s.keys.stamp()}, r.Incarnation, asOf.UnixMilli(), min(r.Floor, maxStamp))
+	var reckoned int64
+	if !r.Reckoned.IsZero() {
+		reckoned = min(r.Reckoned.UnixMilli(), maxStamp)
+	}
+	keys := []string{s.keys.vouch(), s.keys.refill(r.Token), s.keys.stamp(), s.keys.cuts(), s.keys.furthest()}
+	_, err := s.run(ctx, "vouch", s.scripts.vouch, keys, r.Incarnation, r.Found, r.Token, asOf.UnixMilli(),
+		min(r.Floor, maxStamp), reckoned, r.Life.Milliseconds(), r.Furthest.Milliseconds())
 	return err
 }
 
 // KeepVouch renews a vouch that still holds, as of a reading of Now. It never
 // makes one: the error wraps commit.ErrUnvouched if there is none for this
-// incarnation. It returns the last stamp that was handed out.
-func (s *Store) KeepVouch(ctx context.Context, asOf time.Time) (stamp int64, err error) {
-	answer, err := s.run(ctx, "keep vouch", s.scripts.keep, []string{s.keys.vouch(), s.keys.stamp()}, asOf.UnixMilli())
+// incarnation, or the server has thrown keys away, or its clock has moved by
+// more than commit.MaxUnkept since the last time.
+func (s *Store) KeepVouch(ctx context.Context, asOf time.Time) (commit.Kept, error) {
+	answer, err := s.run(ctx, "keep vouch", s.scripts.keep,
+		[]string{s.keys.vouch(), s.keys.stamp(), s.keys.cuts(), s.keys.furthest()}, asOf.UnixMilli(), commit.MaxUnkept.Milliseconds())
 	if err != nil {
-		return 0, err
+		return commit.Kept{}, err
+	}
+	if len(answer) < 7 {
+		return commit.Kept{}, errMalformed
 	}
 	d := decoder{}
-	stamp = d.number(answer, 0)
-	return stamp, d.err
+	kept := commit.Kept{
+		Stamp: d.number(answer, 0), Furthest: time.Duration(d.number(answer, 1)) * time.Millisecond, Now: d.millis(answer, 2),
+		Vouch: answer[3], Ended: d.number(answer, 4), Unguarded: answer[5] != "0" && answer[6] == "0",
+	}
+	return kept, d.err
+}
+
+// Withdraw ends the vouch for an incarnation, for everybody, and every refill
+// that has begun. It does nothing to another server.
+func (s *Store) Withdraw(ctx context.Context, incarnation string) error {
+	_, err := s.run(ctx, "withdraw vouch", s.scripts.withdraw, []string{s.keys.vouch()}, incarnation)
+	return err
 }

@@ -24,6 +24,7 @@ type Opening struct {
 	Session        Session
 	Refresh        Refresh
 	Idle, Lifetime time.Duration
+	AccessTTL      time.Duration // the longest that the access token given for it can be good
 	Limit          Limit
 	// Eviction is the draft of the revocation of a session that has to go;
 	// the store sets ID and Subject to that session's id. Only sessions of
@@ -57,7 +58,7 @@ func (s *Service) open(ctx context.Context, of Session, why string) (Grant, erro
 	of.IP, of.UserAgent = clip(of.IP, maxIP), clip(of.UserAgent, maxUserAgent)
 	opened, err := s.Store.Create(ctx, Opening{
 		Session: of, Refresh: Refresh{Family: first.familyHash(), Current: first.secretHash()},
-		Idle: s.config.RefreshTTL, Lifetime: s.config.SessionMax,
+		Idle: s.config.RefreshTTL, Lifetime: s.config.SessionMax, AccessTTL: s.config.AccessTTL,
 		Limit: s.config.Limit, Eviction: s.Revoker.Draft(events.ScopeSession, of.ID, reasonLimit, actorSelf),
 	})
 	if err != nil {

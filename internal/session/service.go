@@ -128,7 +128,7 @@ func (s *Service) refresh(ctx context.Context, raw string, by Caller) (_ Grant, 
 	rotated, err := s.Store.Rotate(ctx, Rotation{
 		SessionID: presented.session.String(), Issuer: s.config.Issuer, Family: presented.familyHash(), Presented: presented.secretHash(),
 		Successor: presented.successor(salt).secretHash(), Salt: salt,
-		Grace: s.config.Grace, Idle: s.config.idle(), BindDevice: s.config.BindDevice, DeviceID: by.DeviceID,
+		Grace: s.config.Grace, Idle: s.config.idle(), AccessTTL: s.config.AccessTTL, BindDevice: s.config.BindDevice, DeviceID: by.DeviceID,
 	})
 	if err != nil {
 		return Grant{}, false, s.refused(ctx, presented, by, err)

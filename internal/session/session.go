@@ -90,6 +90,7 @@ type Rotation struct {
 	Salt      [16]byte      // fresh, random
 	Grace     time.Duration // how long the predecessor may be presented again
 	Idle      time.Duration // the session ends when it is not refreshed for this long; 0: its end stays
+	AccessTTL time.Duration // the longest that the access token given for it can be good
 	// BindDevice demands that DeviceID be the session's, if that has one.
 	BindDevice bool
 	DeviceID   string
@@ -162,6 +163,7 @@ type Receipt struct {
 	Committed bool
 	// Held is the revocation as log and store hold it.
 	Held    events.Revocation
-	Seq     uint64 // position in the log, 0 when it is not there yet
+	Seq     uint64    // position in the log, 0 when it is not there yet
+	At      time.Time // not before log and store had both acknowledged it
 	Elapsed time.Duration
 }

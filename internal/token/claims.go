@@ -38,9 +38,9 @@ type Claims struct {
 	// IssuedAtMillis is iat_ms, the store's stamp in milliseconds: the only
 	// time that may be compared with a cutoff.
 	IssuedAtMillis int64
-	// Foreign says that another issuer than ours has made the token. jti, sid
-	// or sub may then be empty, but not all three; and IssuedAtMillis is the
-	// earliest time at which that issuer may have made it.
+	// Foreign says that another issuer than ours has made the token. jti and
+	// sid may then be empty, and IssuedAtMillis is the earliest time at which
+	// that issuer may have made it.
 	Foreign bool
 	// KeyID is the kid that the token was verified with. Verify sets it; it
 	// is not part of the claims.

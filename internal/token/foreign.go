@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 
 // ForeignConfig says which tokens of somebody else's issuer are meant for us,
 // and where they say what. Tenant and DefaultTenant may be empty, but not both;
-// so may any path.
+// so may any path but User.
 type ForeignConfig struct {
 	Issuer, Audience string
 	// Algorithms are some of RS256, ES256 and EdDSA.
@@ -29,7 +30,8 @@ type ForeignConfig struct {
 	// MaxLifetime is how long its access tokens may live. Revocations of
 	// them are kept no longer, so a token that lives longer is refused.
 	MaxLifetime time.Duration
-	// ClockSkew is how far the issuer's clock may be ahead of the store's.
+	// ClockSkew is how far the issuer's clock may be ahead of the store's and of
+	// ours. A token that is stamped further ahead is refused.
 	ClockSkew time.Duration
 	// IATOptional accepts tokens without iat. That they live no longer than
 	// MaxLifetime is then taken on trust.
@@ -37,13 +39,37 @@ type ForeignConfig struct {
 	Keys        KeySource
 }
 
+const (
+	defaultTenant    = "default"
+	defaultClockSkew = 5 * time.Second
+)
+
+// WithDefaults fills in what may be left out, for edges and issuers alike: the
+// life of a revocation rests on the same values as what an edge accepts.
+func (c ForeignConfig) WithDefaults() ForeignConfig {
+	or := func(given []string, otherwise ...string) []string {
+		if len(given) > 0 {
+			return slices.Clone(given)
+		}
+		return otherwise
+	}
+	c.Algorithms, c.Types = or(c.Algorithms, RS256, ES256, EdDSA), or(c.Types, "at+jwt")
+	c.User, c.Session, c.Tenant = or(c.User, "sub"), or(c.Session, "sid"), or(c.Tenant)
+	c.Roles, c.Scope = or(c.Roles, "roles"), or(c.Scope, "scope")
+	if len(c.Tenant) == 0 {
+		c.DefaultTenant = cmp.Or(c.DefaultTenant, defaultTenant)
+	}
+	c.ClockSkew = cmp.Or(c.ClockSkew, defaultClockSkew)
+	return c
+}
+
 func (c ForeignConfig) check() error {
 	known := []string{RS256, ES256, EdDSA}
 	switch {
-	case c.Issuer == "" || c.Audience == "" || c.Keys == nil:
-		return errors.New("token: a trusted issuer needs a name, an audience and keys")
-	case c.MaxLifetime <= 0 || c.ClockSkew < 0:
-		return errors.New("token: a trusted issuer needs a longest lifetime, and no negative clock skew")
+	case c.Issuer == "" || c.Audience == "" || c.Keys == nil || len(c.User) == 0:
+		return errors.New("token: a trusted issuer needs a name, an audience, keys and a claim that names the user")
+	case c.MaxLifetime <= 0 || c.MaxLifetime > maxLifetime || c.ClockSkew < 0 || c.ClockSkew > maxClockSkew:
+		return fmt.Errorf("token: a trusted issuer needs a longest lifetime of at most %v, and a clock skew of 0 to %v", maxLifetime, maxClockSkew)
 	case len(c.Types) == 0 || len(c.Algorithms) == 0:
 		return errors.New("token: a trusted issuer needs types and algorithms")
 	case slices.ContainsFunc(c.Algorithms, func(alg string) bool { return !slices.Contains(known, alg) }):
@@ -78,27 +104,26 @@ func newForeign(cfg ForeignConfig, own VerifierConfig) (*foreign, error) {
 	return f, nil
 }
 
-func (f *foreign) verify(ctx context.Context, p parsed) (Claims, error) {
+func (f *foreign) authentic(ctx context.Context, p parsed) (c Claims, notBefore time.Time, err error) {
 	switch {
 	case !slices.ContainsFunc(f.Types, func(typ string) bool { return sameType(typ, p.typ) }):
-		return Claims{}, fmt.Errorf("%w: not of a type that this issuer's access tokens have", ErrInvalid)
+		return c, notBefore, fmt.Errorf("%w: not of a type that this issuer's access tokens have", ErrInvalid)
 	case !slices.Contains(f.Algorithms, p.alg):
-		return Claims{}, fmt.Errorf("%w: not an algorithm of this issuer", ErrInvalid)
+		return c, notBefore, fmt.Errorf("%w: not an algorithm of this issuer", ErrInvalid)
 	}
 	key, err := p.verifiedBy(ctx, f.Keys)
 	if err != nil {
-		return Claims{}, err
+		return c, notBefore, err
 	}
 	m, err := f.members(p.payload)
 	if err != nil {
-		return Claims{}, err
+		return c, notBefore, err
 	}
-	c, notBefore, err := f.claims(m)
-	if err != nil {
-		return Claims{}, err
+	if c, notBefore, err = f.claims(m); err != nil {
+		return c, notBefore, err
 	}
 	c.KeyID, c.withdrawn = key.id, key.withdrawn
-	return c, f.accept(&c, notBefore)
+	return c, notBefore, f.meant(&c)
 }
 
 // sameType compares media types, of which application/ may be left out (RFC
@@ -114,10 +139,9 @@ func sameType(a, b string) bool {
 	return strings.EqualFold(bare(a), bare(b))
 }
 
-// accept checks expiry last: "expired" is only said of a token that was good.
-func (f *foreign) accept(c *Claims, notBefore time.Time) error {
-	now := f.now()
-	latest := now.Add(f.leeway)
+// meant checks that a token is one of this issuer's, for use here, and lives no
+// longer than its revocation.
+func (f *foreign) meant(c *Claims) error {
 	switch {
 	case c.Issuer != f.Issuer:
 		return fmt.Errorf("%w: another issuer", ErrInvalid)
@@ -125,39 +149,39 @@ func (f *foreign) accept(c *Claims, notBefore time.Time) error {
 		return fmt.Errorf("%w: another audience", ErrInvalid)
 	case c.Tenant == "":
 		return fmt.Errorf("%w: no tenant", ErrInvalid)
-	case c.ID == "" && c.SessionID == "" && c.Subject == "":
-		return fmt.Errorf("%w: nothing by which it could be revoked", ErrInvalid)
+	case c.Subject == "":
+		return fmt.Errorf("%w: no user", ErrInvalid)
 	case !storable(c.ID) || !storable(c.SessionID) || !storable(c.Subject) || !storable(c.Tenant):
 		return fmt.Errorf("%w: an id longer than %d bytes or not UTF-8", ErrInvalid, MaxID)
 	case !plausible(c.ExpiresAt):
 		return fmt.Errorf("%w: exp missing or out of range", ErrInvalid)
-	case notBefore.After(latest):
-		return fmt.Errorf("%w: not valid yet", ErrInvalid)
-	}
-	if err := f.acceptLifetime(c, latest); err != nil {
-		return err
-	}
-	if !now.Before(c.ExpiresAt.Add(f.leeway)) {
-		return ErrExpired
+	case c.IssuedAt.IsZero() && f.IATOptional:
+		return nil // timely sees to its life
+	case !plausible(c.IssuedAt):
+		return fmt.Errorf("%w: iat missing or out of range", ErrInvalid)
+	case c.ExpiresAt.Sub(c.IssuedAt) > f.MaxLifetime:
+		return fmt.Errorf("%w: lives longer than this issuer's tokens may", ErrInvalid)
 	}
 	return nil
 }
 
 func storable(id string) bool { return len(id) <= MaxID && utf8.ValidString(id) }
 
-// acceptLifetime refuses a token that may outlive its revocation.
-func (f *foreign) acceptLifetime(c *Claims, latest time.Time) error {
-	begin := c.IssuedAt
+// timely takes no token that is stamped ahead by more than ClockSkew: it would
+// outlive its revocation, and cutoffs would spare it. The leeway is not for
+// that. Life rests on these bounds.
+func (f *foreign) timely(c *Claims, notBefore time.Time) error {
+	now := f.now()
+	latest := now.Add(f.ClockSkew)
 	switch {
-	case begin.IsZero() && f.IATOptional:
-		begin = latest // the least that can be said
-	case !plausible(begin):
-		return fmt.Errorf("%w: iat missing or out of range", ErrInvalid)
-	case begin.After(latest.Add(maxSkew)):
-		return fmt.Errorf("%w: issued in the future", ErrInvalid)
-	}
-	if c.ExpiresAt.Sub(begin) > f.MaxLifetime {
+	case c.IssuedAt.After(latest):
+		return fmt.Errorf("%w: issued in the future, by a clock further ahead than its issuer's may be", ErrInvalid)
+	case c.IssuedAt.IsZero() && c.ExpiresAt.Sub(latest) > f.MaxLifetime:
 		return fmt.Errorf("%w: lives longer than this issuer's tokens may", ErrInvalid)
+	case notBefore.After(now.Add(f.leeway)):
+		return fmt.Errorf("%w: not valid yet", ErrInvalid)
+	case !now.Before(c.ExpiresAt.Add(f.leeway)):
+		return ErrExpired
 	}
 	return nil
 }

@@ -62,9 +62,9 @@ type reader struct {
 	err     error
 }
 
-func (r *reader) fail() {
+func (r *reader) fail(err error) {
 	if r.err == nil {
-		r.err = fmt.Errorf("%w: a claim of the wrong type", ErrMalformed)
+		r.err = err
 	}
 }
 
@@ -96,7 +96,7 @@ func (v *rawValue) orNil() *rawValue {
 func (r *reader) memberOf(object rawValue, name string) (found *rawValue) {
 	inner, ok := strings.CutPrefix(string(object), "{")
 	if !ok {
-		r.fail()
+		r.fail(errType)
 		return nil
 	}
 	err := decodeMembers(inner, func(n string) any {
@@ -107,7 +107,7 @@ func (r *reader) memberOf(object rawValue, name string) (found *rawValue) {
 		return found
 	})
 	if err != nil {
-		r.fail()
+		r.fail(err)
 		return nil
 	}
 	return found
@@ -115,7 +115,7 @@ func (r *reader) memberOf(object rawValue, name string) (found *rawValue) {
 
 func (r *reader) into(v *rawValue, target any) {
 	if v != nil && decodeValue(string(*v), target) != nil {
-		r.fail()
+		r.fail(errType)
 	}
 }
 
@@ -140,14 +140,14 @@ func (r *reader) words(path ...string) string {
 	words := r.list(path...)
 	for _, w := range words {
 		if w == "" || strings.ContainsAny(w, space) {
-			r.fail()
+			r.fail(errType)
 		}
 	}
 	return strings.Join(words, " ")
 }
 
 func (r *reader) time(name string) time.Time {
-	var d *jwt.NumericDate
+	var d date
 	r.into(r.at([]string{name}), &d)
-	return dateOf(d)
+	return d.Time
 }

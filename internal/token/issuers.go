@@ -33,24 +33,40 @@ func NewIssuers(own *Verifier, others ...ForeignConfig) (*Issuers, error) {
 // read before its signature can be checked, and decides nothing but who is
 // asked for the key: nobody, if it is unknown.
 func (i *Issuers) Verify(ctx context.Context, raw string) (Claims, error) {
+	return verify(ctx, raw, i.rulesOf, false)
+}
+
+// Authentic is Verifier.Authentic for all of them.
+func (i *Issuers) Authentic(ctx context.Context, raw string) (Claims, error) {
+	return verify(ctx, raw, i.rulesOf, true)
+}
+
+func (i *Issuers) rulesOf(p parsed) (rules, error) {
 	if len(i.foreign) == 0 {
-		return i.Verifier.Verify(ctx, raw)
-	}
-	p, err := takeApart(raw)
-	if err != nil {
-		return Claims{}, err
+		return i.Verifier, nil
 	}
 	iss, err := issuerOf(p.payload)
 	if err != nil {
-		return Claims{}, err
+		return nil, err
 	}
 	if f, ok := i.foreign[iss]; ok {
-		return f.verify(ctx, p)
+		return f, nil
 	}
 	if iss != i.cfg.Issuer {
-		return Claims{}, fmt.Errorf("%w: another issuer", ErrInvalid)
+		return nil, fmt.Errorf("%w: another issuer", ErrInvalid)
 	}
-	return i.verify(ctx, p)
+	return i.Verifier, nil
+}
+
+// NamedIssuer is the issuer that a token names, empty if it names none. Nobody
+// has vouched for that.
+func NamedIssuer(raw string) string {
+	p, err := takeApart(raw)
+	if err != nil {
+		return ""
+	}
+	iss, _ := issuerOf(p.payload)
+	return iss
 }
 
 // issuerOf reads the iss of claims that nobody has vouched for yet.

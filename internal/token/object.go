@@ -2,11 +2,23 @@ package token
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
+
+// errType is wrapped by the errors about members that are not what they should
+// be.
+var errType = fmt.Errorf("%w: a member of the wrong type", ErrInvalid)
+
+// errSurrogate: half a UTF-16 pair stands for no character. encoding/json would
+// put the same replacement for each, so that two ids became one.
+var errSurrogate = errors.New("token: a lone surrogate")
 
 // maxMembers bounds the members of a header or claims object, so that the
 // search for duplicates stays cheap for input nobody has vouched for yet.
@@ -46,8 +58,8 @@ func decodeMembers(s string, field func(name string) any) error {
 		if target == nil {
 			return fmt.Errorf("%w: a header parameter that is not allowed", ErrInvalid)
 		}
-		if err := decodeValue(value, target); err != nil {
-			return fmt.Errorf("%w: a member of the wrong type", ErrMalformed)
+		if decodeValue(value, target) != nil {
+			return errType
 		}
 		s = skipSpace(strings.TrimPrefix(s, ","))
 	}
@@ -58,7 +70,7 @@ func decodeMembers(s string, field func(name string) any) error {
 type ignored struct{}
 
 // decodeValue is json.Unmarshal of valid JSON, without its cost for plain
-// strings.
+// strings, and without lone surrogates.
 func decodeValue(value string, target any) error {
 	switch target := target.(type) {
 	case ignored:
@@ -72,7 +84,44 @@ func decodeValue(value string, target any) error {
 			return nil
 		}
 	}
+	if hasLoneSurrogate(value) {
+		return errSurrogate
+	}
 	return json.Unmarshal([]byte(value), target)
+}
+
+// hasLoneSurrogate reports whether a string in valid JSON has an escape of half
+// a UTF-16 pair (RFC 8259 section 8.2). Escapes stand in strings only.
+func hasLoneSurrogate(s string) bool {
+	const size = len(`\uXXXX`)
+	for {
+		i := strings.IndexByte(s, '\\')
+		switch {
+		case i < 0:
+			return false
+		case s[i+1] != 'u':
+			s = s[i+2:]
+			continue
+		}
+		first, second := escaped(s[i:]), escaped(s[i+size:])
+		s = s[i+size:]
+		if !utf16.IsSurrogate(first) {
+			continue
+		}
+		if utf16.DecodeRune(first, second) == unicode.ReplacementChar {
+			return true
+		}
+		s = s[size:]
+	}
+}
+
+// escaped is the code that a string begins with as \uXXXX, 0 if it does not.
+func escaped(s string) rune {
+	if !strings.HasPrefix(s, `\u`) {
+		return 0
+	}
+	n, _ := strconv.ParseUint(s[2:6], 16, 16) // valid JSON
+	return rune(n)
 }
 
 const space = " \t\r\n"

@@ -104,7 +104,7 @@ func (r *RemoteKeys) Key(ctx context.Context, kid string) (PublicKey, error) {
 		return PublicKey{}, fmt.Errorf("%w: none loaded yet", ErrKeysUnavailable)
 	}
 	if r.isAbsent(kid) {
-		return PublicKey{}, fmt.Errorf("%w: unknown key", ErrInvalid)
+		return PublicKey{}, ErrKeyAbsent
 	}
 	if err := r.ask(ctx, kid); err != nil {
 		return PublicKey{}, fmt.Errorf("%w: %w", ErrKeysUnavailable, err)

@@ -2,6 +2,7 @@ package token
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -73,6 +74,8 @@ func (p *parsed) readHeader(encoded string) error {
 		return nil
 	})
 	switch {
+	case errors.Is(err, errType):
+		return fmt.Errorf("%w: a header parameter of the wrong type", ErrMalformed)
 	case err != nil:
 		return err
 	case !validKeyID(p.kid):

@@ -8,17 +8,16 @@ import (
 	"time"
 )
 
-// maxSkew is how far, beyond the leeway, an iat may lie in this machine's
-// future. Generous on purpose: wall clocks may be wrong by minutes, and
-// nothing but plausibility rests on iat.
-const maxSkew = 10 * time.Minute
-
 // VerifierConfig says which tokens are meant for us. Issuer, Audience and Keys
 // are mandatory.
 type VerifierConfig struct {
 	Issuer   string
 	Audience string
-	// Leeway is for how long past its exp a token is still accepted.
+	// Region, if not empty, is the rgn that tokens must have: what is revoked
+	// in one region is not known in another.
+	Region string
+	// Leeway is for how long past its exp a token is still accepted, MaxLeeway
+	// at most.
 	Leeway time.Duration
 	Keys   KeySource
 	// Now is the wall clock, time.Now when nil.
@@ -35,6 +34,9 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 	if cfg.Issuer == "" || cfg.Audience == "" || cfg.Keys == nil || cfg.Leeway < 0 {
 		return nil, errors.New("token: a verifier needs an issuer, an audience, keys, and no negative leeway")
 	}
+	if cfg.Leeway > MaxLeeway {
+		return nil, fmt.Errorf("token: a leeway of %v, over %v: tokens would outlive their revocation", cfg.Leeway, MaxLeeway)
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -44,22 +46,61 @@ func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
 // Verify returns the claims of a good token, or one of this package's errors.
 // The claims share no memory with raw, so raw may live in a reused buffer.
 func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
+	return verify(ctx, raw, v.rulesOf, false)
+}
+
+// Authentic returns the claims of a token that is good but for the time: it may
+// have expired, or not be valid yet, by this machine's clock. It is for whoever
+// ends tokens, because edges have other clocks. No request may pass by it.
+func (v *Verifier) Authentic(ctx context.Context, raw string) (Claims, error) {
+	return verify(ctx, raw, v.rulesOf, true)
+}
+
+// rules are what the tokens of one issuer are held to.
+type rules interface {
+	// authentic is all that does not depend on the time.
+	authentic(ctx context.Context, p parsed) (c Claims, notBefore time.Time, err error)
+	// timely is the rest. It checks expiry last: "expired" is only said of a
+	// token that was good.
+	timely(c *Claims, notBefore time.Time) error
+}
+
+func verify(ctx context.Context, raw string, rulesOf func(parsed) (rules, error), anytime bool) (Claims, error) {
 	p, err := takeApart(raw)
 	if err != nil {
 		return Claims{}, err
 	}
-	return v.verify(ctx, p)
-}
-
-func (v *Verifier) verify(ctx context.Context, p parsed) (Claims, error) {
-	if !isAccessTokenType(p.typ) {
-		return Claims{}, fmt.Errorf("%w: not typed as an access token", ErrInvalid)
-	}
-	key, err := p.verifiedBy(ctx, v.cfg.Keys)
+	r, err := rulesOf(p)
 	if err != nil {
 		return Claims{}, err
 	}
-	return v.readClaims(p.payload, key)
+	c, notBefore, err := r.authentic(ctx, p)
+	if err == nil && !anytime {
+		err = r.timely(&c, notBefore)
+	}
+	if err != nil {
+		return Claims{}, err
+	}
+	return c, nil
+}
+
+func (v *Verifier) rulesOf(parsed) (rules, error) { return v, nil }
+
+func (v *Verifier) authentic(ctx context.Context, p parsed) (c Claims, notBefore time.Time, err error) {
+	if !isAccessTokenType(p.typ) {
+		return c, notBefore, fmt.Errorf("%w: not typed as an access token", ErrInvalid)
+	}
+	key, err := p.verifiedBy(ctx, v.cfg.Keys)
+	if err != nil {
+		return c, notBefore, err
+	}
+	var w wireClaims
+	if err := decodeObject(p.payload, w.field); err != nil {
+		return c, notBefore, err
+	}
+	c = w.claims()
+	c.KeyID, c.withdrawn = key.id, key.withdrawn
+	return c, w.notBefore.Time, v.meant(&c)
 }
 
 // verifiedBy returns the key that has signed the token.
@@ -76,33 +117,28 @@ func (p parsed) verifiedBy(ctx context.Context, keys KeySource) (PublicKey, erro
 	return key, nil
 }
 
-func (v *Verifier) readClaims(payload string, key PublicKey) (Claims, error) {
-	var w wireClaims
-	if err := decodeObject(payload, w.field); err != nil {
-		return Claims{}, err
-	}
-	c := w.claims()
-	c.KeyID, c.withdrawn = key.id, key.withdrawn
-	if err := v.accept(&c, dateOf(w.NotBefore)); err != nil {
-		return Claims{}, err
-	}
-	return c, nil
-}
-
-// accept checks expiry last: "expired" is only said of a token that was good.
-func (v *Verifier) accept(c *Claims, notBefore time.Time) error {
+// meant checks that a token is one of ours, for use here.
+func (v *Verifier) meant(c *Claims) error {
 	if err := c.check(); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	latest := v.cfg.Now().Add(v.cfg.Leeway)
 	switch {
 	case c.Issuer != v.cfg.Issuer:
 		return fmt.Errorf("%w: another issuer", ErrInvalid)
 	case !slices.Contains(c.Audience, v.cfg.Audience):
 		return fmt.Errorf("%w: another audience", ErrInvalid)
-	case c.IssuedAt.After(latest.Add(maxSkew)):
+	case v.cfg.Region != "" && c.Region != v.cfg.Region:
+		return ErrRegion
+	}
+	return nil
+}
+
+func (v *Verifier) timely(c *Claims, notBefore time.Time) error {
+	now := v.cfg.Now()
+	switch {
+	case c.IssuedAt.After(now.Add(MaxLag)):
 		return fmt.Errorf("%w: issued in the future", ErrInvalid)
-	case notBefore.After(latest):
+	case notBefore.After(now.Add(v.cfg.Leeway)):
 		return fmt.Errorf("%w: not valid yet", ErrInvalid)
 	}
 	return v.CheckExpiry(c)

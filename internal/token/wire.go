@@ -1,14 +1,17 @@
 package token
 
 import (
-	"time"
+	"encoding/json"
 
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// wireClaims is the JSON form of Claims.
+// wireClaims is the JSON form of Claims. Dates are read into fields of their
+// own: those of package jwt accept strings.
 type wireClaims struct {
 	jwt.RegisteredClaims
+	expires, issued, notBefore date
+
 	ClientID       string   `json:"client_id,omitempty"`
 	SessionID      string   `json:"sid"`
 	IssuedAtMillis int64    `json:"iat_ms"`
@@ -30,11 +33,11 @@ func (w *wireClaims) field(name string) any {
 	case "aud":
 		return &w.Audience
 	case "exp":
-		return &w.ExpiresAt
+		return &w.expires
 	case "nbf":
-		return &w.NotBefore
+		return &w.notBefore
 	case "iat":
-		return &w.IssuedAt
+		return &w.issued
 	case "jti":
 		return &w.ID
 	}
@@ -54,7 +57,7 @@ func (w *wireClaims) ownField(name string) any {
 	case "did":
 		return &w.Device
 	case "roles":
-		return &w.Roles
+		return (*texts)(&w.Roles)
 	case "scope":
 		return &w.Scope
 	case "rgn":
@@ -69,7 +72,7 @@ func (w *wireClaims) claims() Claims {
 		SessionID: w.SessionID, Tenant: w.Tenant, Device: w.Device,
 		Scope: w.Scope, Region: w.Region,
 		Audience: w.Audience, Roles: w.Roles,
-		IssuedAt: dateOf(w.IssuedAt), ExpiresAt: dateOf(w.ExpiresAt),
+		IssuedAt: w.issued.Time, ExpiresAt: w.expires.Time,
 		IssuedAtMillis: w.IssuedAtMillis,
 	}
 }
@@ -85,9 +88,20 @@ func wireOf(c *Claims) wireClaims {
 	}
 }
 
-func dateOf(d *jwt.NumericDate) time.Time {
-	if d == nil {
-		return time.Time{}
+// texts is a list of strings. Unlike []string it does not take null for one.
+type texts []string
+
+func (t *texts) UnmarshalJSON(data []byte) error {
+	var list []*string
+	if err := json.Unmarshal(data, &list); err != nil {
+		return err
 	}
-	return d.Time
+	*t = make(texts, 0, len(list))
+	for _, s := range list {
+		if s == nil {
+			return errType
+		}
+		*t = append(*t, *s)
+	}
+	return nil
 }

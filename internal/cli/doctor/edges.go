@@ -38,13 +38,17 @@ func (x *exam) findEdges(ctx context.Context) (reports []apiclient.FleetEdge) {
 	case err != nil:
 		x.add("edge", "fleet", Warning, err.Error(), "")
 	}
-	x.epoch = fleet.Epoch
+	x.epoch, x.staleness = fleet.Epoch, fleet.StalenessMS
 	for _, f := range fleet.Edges {
-		if f.State == "gone" {
+		switch f.State {
+		case "gone":
 			x.gone = append(x.gone, f)
-			continue
+		case "unreadable":
+			x.add("edge", f.ID, Warning, "reports under this name cannot be read by this issuer: it is asked nothing, and confirms no revocation",
+				"see what runs there: upgrade the issuers if it is newer, end it if it is no edge")
+		default:
+			reports = append(reports, f)
 		}
-		reports = append(reports, f)
 	}
 	return reports
 }

@@ -37,6 +37,7 @@ type exam struct {
 	gone      []apiclient.FleetEdge // that have fallen silent
 	published []string              // kids
 	epoch     string                // of the issuer's log; empty if it does not tell
+	staleness int64                 // of the issuer, in milliseconds; 0 if it does not tell
 
 	mu       sync.Mutex
 	findings []Finding
@@ -54,6 +55,7 @@ func Examine(ctx context.Context, cfg Config) []Finding {
 		x.visitable(reports)
 		x.each(ctx, x.status)
 		x.match(reports)
+		x.judgeBounds()
 		x.Progress("logging in, revoking, and asking the edges")
 		x.roundTrip(ctx)
 	} else {

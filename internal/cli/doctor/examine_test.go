@@ -16,18 +16,24 @@ import (
 // admin calls by the handler.
 func examine(t *testing.T, admin http.HandlerFunc) map[string]Finding {
 	t.Helper()
+	found := map[string]Finding{}
+	for _, f := range examineAll(t, admin) {
+		found[f.Check+" "+f.Who] = f
+	}
+	return found
+}
+
+// examineAll is examine where there may be several findings of one edge.
+func examineAll(t *testing.T, admin http.HandlerFunc) []Finding {
+	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/.well-known/jwks.json", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[]}`) })
 	mux.HandleFunc("/admin/", admin)
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	found := map[string]Finding{}
-	for _, f := range Examine(t.Context(), Config{
+	return Examine(t.Context(), Config{
 		Issuer: apiclient.New(server.URL, "test"), Patience: time.Second, Version: "test", Progress: func(string) {},
-	}) {
-		found[f.Check+" "+f.Who] = f
-	}
-	return found
+	})
 }
 
 // TestWhatKeepsTheDoctorOut: each reason has another remedy.

@@ -79,13 +79,21 @@ func (c *Client) Revoke(ctx context.Context, r events.Revocation) (events.Revoca
 			floor = 0
 		}
 		s.state.stamp = max(s.state.stamp, s.now().UnixMilli(), floor)
-		r.Stamp, r.Incarnation = s.state.stamp, s.name()
+		r.Stamp, r.Incarnation, r.TTLMillis = s.state.stamp, s.name(), s.lifeFor(r).Milliseconds()
 		s.pass(r)
 		s.file(r)
 		s.state.outbox[r.ID] = r
 		return nil
 	})
 	return r, err
+}
+
+// lifeFor is that of r, or longer than any token that was handed out.
+func (s *Store) lifeFor(r events.Revocation) time.Duration {
+	if s.state.furthest.IsZero() {
+		return r.TTL()
+	}
+	return max(r.TTL(), s.state.furthest.Sub(s.now())+commit.Margin)
 }
 
 // Apply implements commit.Store.
@@ -111,8 +119,9 @@ func (s *Store) pass(r events.Revocation) {
 	}
 }
 
-// file never shortens a life, and a repetition does not lengthen it. Of two
-// cutoffs the larger stays.
+// file never shortens a life, and a repetition does not lengthen it, except in a
+// refill: the clock that what is left of it was counted by may be another's. Of
+// two cutoffs the larger stays.
 func (s *Store) file(r events.Revocation) {
 	held, until := s.state.entries[r.Key()], s.now().Add(r.TTL())
 	if r.Scope.Cutoff() && s.holds(r.Key()) {
@@ -123,7 +132,7 @@ func (s *Store) file(r events.Revocation) {
 		s.state.entries[r.Key()] = held
 		return
 	}
-	if s.holds(r.Key()) && (held.ID == r.ID || held.until.After(until)) {
+	if s.holds(r.Key()) && (held.ID == r.ID && s.vouched() || held.until.After(until)) {
 		return
 	}
 	s.state.entries[r.Key()] = entry{Revocation: r, until: until}

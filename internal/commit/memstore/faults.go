@@ -37,6 +37,39 @@ func (s *Store) Restart() {
 	s.Failover(0)
 }
 
+// An Image is a copy of everything that the server held at a time.
+type Image struct{ state state }
+
+// Image takes one, as a snapshot does, or a replica that is cut off.
+func (s *Store) Image() Image {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Image{s.state.clone()}
+}
+
+// Restore starts a new server from an image.
+func (s *Store) Restore(i Image) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state, s.history = i.state.clone(), nil
+	s.incarnation, s.evicted = s.incarnation+1, 0
+}
+
+// Evict makes the server throw a revocation away, as for lack of memory.
+func (s *Store) Evict(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.state.entries, key)
+	s.evicted++
+}
+
+// SetUnguarded makes it have replicas for which it does not wait.
+func (s *Store) SetUnguarded(unguarded bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unguarded = unguarded
+}
+
 // SetClock makes the server's clock differ from ours, as another machine's does.
 func (s *Store) SetClock(skew time.Duration) {
 	s.mu.Lock()
@@ -53,5 +86,5 @@ func (s *Store) Failover(n int) {
 		s.state = s.history[len(s.history)-n]
 	}
 	s.history = nil
-	s.incarnation++
+	s.incarnation, s.evicted = s.incarnation+1, 0
 }

@@ -1,6 +1,7 @@
 package memstore_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -13,19 +14,39 @@ import (
 	"github.com/curfew-auth/curfew/internal/embedded"
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/redisstore"
+	"github.com/curfew-auth/curfew/internal/session"
 	"github.com/curfew-auth/curfew/internal/testenv"
 )
 
-// A server is a store under test, with the edge's question and a wipe.
+// A server is a store under test, with the edge's question, logins and faults.
 type server struct {
 	commit.Store
 	lookup func(within time.Duration, keys ...string) (memstore.Verdict, error)
-	wipe   func()
+	// login opens a session, and hands out a token that is good for ttl. What
+	// it returns tells whether the session is over.
+	login   func(ttl time.Duration) (over func() bool)
+	wipe    func()
+	restore func()                    // as another server, from an image made now
+	clock   func(ahead time.Duration) // of ours, from now on; never less than before
 }
 
 func memory(t *testing.T) server {
 	s := memstore.New(time.Hour, t.Fatalf)
-	return server{Store: s.Client(nil), lookup: s.Lookup, wipe: s.Wipe}
+	return server{
+		Store: s.Client(nil), lookup: s.Lookup, wipe: s.Wipe,
+		login: func(ttl time.Duration) func() bool {
+			stamp, ok := s.HandOut(ttl)
+			if !ok {
+				t.Fatal("nobody can log in")
+			}
+			return func() bool {
+				over, ok := s.Over(stamp)
+				return over || !ok
+			}
+		},
+		restore: func() { s.Restore(s.Image()) },
+		clock:   func(ahead time.Duration) { s.SetClock(time.Hour + ahead) },
+	}
 }
 
 func real(t *testing.T) server {
@@ -35,7 +56,9 @@ func real(t *testing.T) server {
 	rdb, err := redisstore.Open(s.URL(), redisstore.Options{})
 	testenv.Must(t, err)
 	t.Cleanup(func() { _ = rdb.Close() })
-	return over(t, rdb)
+	server := over(t, rdb)
+	server.clock = func(ahead time.Duration) { s.StopClock(time.Now().Add(ahead)) }
+	return server
 }
 
 func over(t *testing.T, rdb redis.UniversalClient) server {
@@ -46,7 +69,25 @@ func over(t *testing.T, rdb redis.UniversalClient) server {
 			v, err := edge.Lookup(t.Context(), redisstore.Question{IDs: keys}, within)
 			return memstore.Verdict{Revoked: v.Revoked, Vouched: v.Vouched}, err
 		},
-		wipe: func() { testenv.Must(t, rdb.FlushAll(t.Context()).Err()) },
+		login: func(ttl time.Duration) func() bool { return login(t, rdb, ttl) },
+		wipe:  func() { testenv.Must(t, rdb.FlushAll(t.Context()).Err()) },
+		restore: func() {
+			testenv.Must(t, rdb.HSet(t.Context(), "curfew:{local}:vouch", "id", "0123456789abcdef-0123456789abcdef").Err())
+		},
+	}
+}
+
+func login(t *testing.T, rdb redis.UniversalClient, ttl time.Duration) (over func() bool) {
+	t.Helper()
+	s := redisstore.New(rdb, "local")
+	opened, err := s.Create(t.Context(), session.Opening{
+		Session: session.Session{ID: rand.Text(), Issuer: "https://issuer.test", Tenant: "acme", UserID: "u", Roles: []string{}},
+		Idle:    time.Hour, Lifetime: time.Hour, AccessTTL: ttl,
+	})
+	testenv.Must(t, err)
+	return func() bool {
+		_, err := s.Get(t.Context(), opened.Session.ID)
+		return err != nil
 	}
 }
 
@@ -72,6 +113,12 @@ func rules() map[string]func(*testing.T, server) {
 		"a vouch is as old as its claim":                       vouchAsOf,
 		"stamps go on from what a lost store is told":          stampsAfterALoss,
 		"a revocation outlives a shorter one of the same id":   neverShortened,
+		"an image too old, or undated, ends its sessions":      oldImage,
+		"a young image keeps its sessions":                     youngImage,
+		"a withdrawn vouch takes a new refill":                 withdrawn,
+		"a vouch ends when the clock moves too far":            leapt,
+		"a revocation outlives the tokens handed out":          outlivesTokens,
+		"a refill gives entries their whole life again":        refillLengthens,
 	}
 }
 
@@ -261,9 +308,9 @@ func vouch(t *testing.T, c commit.Store) {
 // keep renews the vouch and returns the last stamp.
 func keep(t *testing.T, s commit.Store, asOf time.Time) int64 {
 	t.Helper()
-	stamp, err := s.KeepVouch(t.Context(), asOf)
+	kept, err := s.KeepVouch(t.Context(), asOf)
 	testenv.Must(t, err)
-	return stamp
+	return kept.Stamp
 }
 
 func now(t *testing.T, s commit.Store) time.Time {

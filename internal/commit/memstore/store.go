@@ -26,7 +26,9 @@ type Store struct {
 	state       state
 	history     []state // before each of the last writes
 	incarnation int
-	tokens      int // refills begun so far
+	evicted     int  // thrown away for lack of memory, by this incarnation
+	unguarded   bool // it has replicas, and does not wait for them
+	tokens      int  // refills begun so far
 	owed        map[string]debt
 	down        bool
 	lose        int
@@ -39,17 +41,17 @@ type state struct {
 	outbox  map[string]events.Revocation
 	refills map[string]string // incarnation by token
 	vouch   vouch
+	ends    int // vouches withdrawn so far
 	stamp   int64
+
+	ended    int64     // sessions stamped at or below it are over
+	endedBy  string    // the refill with which they ended
+	furthest time.Time // until when a token that was handed out may be good
 }
 
 type entry struct {
 	events.Revocation
 	until time.Time
-}
-
-type vouch struct {
-	incarnation string
-	at          time.Time
 }
 
 // New returns an empty store that nobody vouches for. Its clock is off by skew.
@@ -87,22 +89,6 @@ func (s *Store) Owe(key string, ttl time.Duration) {
 	s.owed[key] = debt{since: s.now(), until: s.now().Add(ttl)}
 }
 
-// vouchAsOf checks the rule that whoever vouches must keep. The date of a vouch
-// only moves forward.
-func (s *Store) vouchAsOf(asOf time.Time) {
-	if asOf.After(s.now()) {
-		asOf = s.now()
-	}
-	for key, d := range s.owed {
-		if d.since.Before(asOf) && d.until.After(s.now()) && !s.holds(key) {
-			s.broken("memstore: vouched for as of %s, but %s, committed at %s, is not held", asOf, key, d.since)
-		}
-	}
-	if s.state.vouch.incarnation != s.name() || asOf.After(s.state.vouch.at) {
-		s.state.vouch = vouch{incarnation: s.name(), at: asOf}
-	}
-}
-
 // A Verdict is the answer to an edge's question.
 type Verdict struct{ Revoked, Vouched bool }
 
@@ -121,9 +107,6 @@ func (s *Store) Lookup(within time.Duration, keys ...string) (Verdict, error) {
 	}, nil
 }
 
-// vouched is whether somebody has vouched for this incarnation, at any time.
-func (s *Store) vouched() bool { return s.state.vouch.incarnation == s.name() }
-
 // Stamp is a login: it hands out a stamp, if somebody has vouched for the store.
 func (s *Store) Stamp() (stamp int64, ok bool) {
 	s.mu.Lock()
@@ -133,6 +116,27 @@ func (s *Store) Stamp() (stamp int64, ok bool) {
 	}
 	s.state.stamp = max(s.state.stamp, s.now().UnixMilli())
 	return s.state.stamp, true
+}
+
+// HandOut is a login whose access token is good for ttl.
+func (s *Store) HandOut(ttl time.Duration) (stamp int64, ok bool) {
+	stamp, ok = s.Stamp()
+	if ok {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.lastsUntil(s.now().Add(ttl))
+	}
+	return stamp, ok
+}
+
+func (s *Store) lastsUntil(at time.Time) { s.state.furthest = later(s.state.furthest, at) }
+
+// Over reports whether a session with that stamp has ended because it came with
+// an old image. Nobody can say while nobody vouches for the store.
+func (s *Store) Over(stamp int64) (over, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return stamp <= s.state.ended, s.vouched()
 }
 
 // Cutoff returns the stamp of a cutoff that is held, or 0.

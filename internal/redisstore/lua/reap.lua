@@ -1,7 +1,8 @@
--- Removes those of some sessions that are over by a cutoff.
--- KEYS: cuts
+-- Removes those of some sessions that are over by a cutoff or an old image.
+-- KEYS: cuts, vouch
 -- ARGV: prefixes of the sessions and of the user indexes, then sids
 -- Answer: OK, how many it removed
+if not vouched(KEYS[2]) then return {'UNVOUCHED'} end
 local removed = 0
 for i = 3, #ARGV do
   local key = ARGV[1] .. ARGV[i]

@@ -1,7 +1,8 @@
--- KEYS: stamp, vouch, session, cuts
+-- KEYS: stamp, vouch, session, cuts, furthest expiry
 -- ARGV: prefix of the revocations, family, presented, successor, salt, grace ms,
 --   idle ms or 0 to leave the end where it is, how often the time last seen is
---   written ms, 1 if the device must be the session's, device's id, issuer
+--   written ms, 1 if the device must be the session's, device's id, issuer,
+--   lifetime of the access token ms, or 0
 -- Answer: OK, now, stamp, salt, expires, then the session's fields and values
 -- The revocation's key is known only from the session; it shares the hash tag.
 if not vouched(KEYS[2]) then return {'UNVOUCHED'} end
@@ -30,7 +31,11 @@ else
   return {'REUSED'}
 end
 if math.abs(now - tonumber(s[10])) >= tonumber(ARGV[8]) then redis.call('HSET', KEYS[3], 'seen', text(now)) end
+if tonumber(ARGV[12]) > 0 then lasts_until(KEYS[5], now + tonumber(ARGV[12])) end
 
+-- A key whose end comes meanwhile goes at once.
+local fields = redis.call('HGETALL', KEYS[3])
+if #fields == 0 then return {'ENDED'} end
 local answer = {'OK', text(now), text(stamp_at_least(KEYS[1], now)), salt, expires}
-for _, v in ipairs(redis.call('HGETALL', KEYS[3])) do answer[#answer + 1] = v end
+for _, v in ipairs(fields) do answer[#answer + 1] = v end
 return answer

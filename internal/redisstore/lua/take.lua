@@ -1,3 +1,8 @@
+-- Whether entries get their whole life again that are held already: in a refill,
+-- what is left of it may have been counted by the clock of another server, or by
+-- one that has leapt.
+local anew = false
+
 -- Files a cutoff: the larger stamp stays. One that ends sessions is also noted
 -- in the hash of cuts, by which sessions are refused until they are removed.
 -- reach: whose sessions it ends, or nothing.
@@ -6,7 +11,7 @@ local function take_cutoff(place, now, entry, tail, ttl, member, reach)
   local held = redis.call('GET', key) or ''
   local left = redis.call('PTTL', key)
   if cutoff_of(held) >= stamp then
-    if string.sub(held, -#tail) == tail or left >= tonumber(ttl) then return end
+    if string.sub(held, -#tail) == tail and not anew or left >= tonumber(ttl) then return end
     redis.call('PEXPIRE', key, ttl)
   else
     ttl = text(math.max(left, tonumber(ttl)))
@@ -31,8 +36,10 @@ local function take(place, now, entry, tail, ttl, member, sid, kind)
     -- A longer life is never shortened, and a replay of the very revocation
     -- that is held does not lengthen it either.
     local same = string.sub(redis.call('GET', key) or '', -#tail) == tail
-    if not same and redis.call('PTTL', key) < tonumber(ttl) then
+    if (anew or not same) and redis.call('PTTL', key) < tonumber(ttl) then
       filed = redis.call('SET', key, entry, 'PX', ttl)
+    else -- the index may have been thrown away
+      redis.call('ZADD', place[2], 'NX', text(now + redis.call('PTTL', key)), member)
     end
   end
   if filed then redis.call('ZADD', place[2], text(now + tonumber(ttl)), member) end

@@ -3,6 +3,7 @@ package storetest
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/session"
@@ -14,6 +15,7 @@ func logTests() []test {
 		{"applying twice is applying once", applyIdempotent},
 		{"applying ends sessions, unvouched too", applyEndsSessions},
 		{"applying survives a lost script cache", applyReloads},
+		{"a refill gives every entry its whole life again", refillLengthens},
 		{"a senseless stamp does not break the store", senselessStamp},
 	}
 }
@@ -56,6 +58,31 @@ func applyEndsSessions(t *testing.T, r *room) {
 	wantError(t, "rotate", err, session.ErrEnded)
 }
 
+// refillLengthens: what is left of it was counted by the clock of a server before,
+// or by one that has leapt.
+func refillLengthens(t *testing.T, r *room) {
+	for _, rev := range []events.Revocation{revocation(events.ScopeToken, "x", hour), cutoffOf(events.ScopeUser, "acme", "u")} {
+		rev, err := r.store.Revoke(t.Context(), rev)
+		must(t, err)
+		must(t, r.rdb.PExpire(t.Context(), r.prefix+"rev:"+rev.Key(), time.Minute).Err())
+		must(t, r.store.Apply(t.Context(), []events.Revocation{rev}))
+		if d := r.ttl(t, rev); d > time.Minute {
+			t.Errorf("%s: a replay lengthened it to %v", rev.Scope, d)
+		}
+		must(t, r.store.Withdraw(t.Context(), rev.Incarnation))
+		must(t, r.store.Apply(t.Context(), []events.Revocation{rev}))
+		if d := r.ttl(t, rev); d < hour-time.Minute {
+			t.Errorf("%s: lives for %v after a refill", rev.Scope, d)
+		}
+		at, err := r.rdb.ZScore(t.Context(), r.prefix+"revs", rev.Key()).Result()
+		must(t, err)
+		if left := time.Until(time.UnixMilli(int64(at))); left < hour-time.Minute {
+			t.Errorf("%s: listed for %v", rev.Scope, left)
+		}
+		r.refill(t)
+	}
+}
+
 func applyReloads(t *testing.T, r *room) {
 	must(t, r.rdb.ScriptFlush(t.Context()).Err())
 	rev := revocation(events.ScopeToken, "x", hour)
@@ -69,7 +96,7 @@ func applyReloads(t *testing.T, r *room) {
 func senselessStamp(t *testing.T, r *room) {
 	high, low := revocation(events.ScopeToken, "high", hour), revocation(events.ScopeToken, "low", hour)
 	high.Stamp, low.Stamp = math.MaxInt64, math.MinInt64
-	high.TTLMillis = math.MaxInt64
+	high.TTLMillis = events.MaxTTL.Milliseconds()
 	must(t, r.store.Apply(t.Context(), []events.Revocation{low, high}))
 	r.login(t, "acme", "u1", hour, hour)
 	equal(t, "live", len(r.live(t)), 2)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/curfew-auth/curfew/internal/commit"
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/redisstore"
 	"github.com/curfew-auth/curfew/internal/session"
@@ -23,7 +24,7 @@ const (
 func Run(t *testing.T, open func(t *testing.T) redis.UniversalClient) {
 	for _, group := range [][]test{
 		sessionTests(), limitTests(), refreshTests(), revocationTests(), logTests(), vouchTests(), attemptTests(), liveTests(), cutoffTests(),
-		refreshesTests(), newestTests(),
+		refreshesTests(), newestTests(), imageTests(), withdrawTests(), furthestTests(),
 	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) { c.run(t, newRoom(t, open(t))) })
@@ -54,11 +55,19 @@ func newRoom(t *testing.T, rdb redis.UniversalClient) *room {
 	return r
 }
 
+// refill vouches for the store as one that is known to be young.
 func (r *room) refill(t *testing.T) {
+	t.Helper()
+	refill := r.begin(t)
+	refill.Reckoned, refill.Life = time.Now(), hour
+	must(t, r.store.Vouch(t.Context(), refill, time.Now()))
+}
+
+func (r *room) begin(t *testing.T) commit.Refill {
 	t.Helper()
 	refill, err := r.store.BeginRefill(t.Context())
 	must(t, err)
-	must(t, r.store.Vouch(t.Context(), refill, time.Now()))
+	return refill
 }
 
 // login creates a session whose family and secret are sum(1) and sum(2).

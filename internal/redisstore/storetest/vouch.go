@@ -127,9 +127,9 @@ func vouchStale(t *testing.T, r *room) {
 // keep renews the vouch and returns the last stamp.
 func (r *room) keep(t *testing.T, asOf time.Time) int64 {
 	t.Helper()
-	stamp, err := r.store.KeepVouch(t.Context(), asOf)
+	kept, err := r.store.KeepVouch(t.Context(), asOf)
 	must(t, err)
-	return stamp
+	return kept.Stamp
 }
 
 func vouchFromFuture(t *testing.T, r *room) {
