@@ -14,6 +14,10 @@ import (
 // oldSessions is how many sessions are ended after the image was taken.
 const oldSessions = 5
 
+// longAfter is when nothing is left in the log, not even what was appended while
+// its clock had leapt for another fault.
+const longAfter = 2 * bigLeap
+
 // leapStore first cuts an edge from the log and ends sessions: of these the edge
 // can only learn from the store, which forgets them.
 func leapStore(ctx context.Context, r *run) error {
@@ -81,8 +85,8 @@ func restoreOld(ctx context.Context, r *run) error {
 func (r *run) forget(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, recoveryLimit)
 	defer cancel()
-	r.redis.Clock.Set(bigLeap) // some of what the log holds may be from a leap before
-	if _, err := r.leap(ctx, everyNode, bigLeap); err != nil {
+	r.redis.Clock.Set(longAfter)
+	if _, err := r.leap(ctx, everyNode, longAfter); err != nil {
 		return err
 	}
 	return r.onLog(func(log events.Log) error {

@@ -99,7 +99,7 @@ func (r *run) hold(ctx context.Context, f fault, res *result) error {
 		return fmt.Errorf("inject: %w", err)
 	}
 	res.broken = r.rec.Now()
-	lasts := time.Now().Add(r.lasting)
+	lasts := time.Now().Add(r.lasts(f))
 	if f.while != nil {
 		if err := f.while(ctx, r); err != nil {
 			return fmt.Errorf("while broken: %w", err)
@@ -119,4 +119,12 @@ func (r *run) inject(ctx context.Context, f fault) error {
 		defer r.rec.Lapse("", f.name)()
 	}
 	return f.inject(ctx, r)
+}
+
+// lasts is how long a fault is to last. The short run has little time for all.
+func (r *run) lasts(f fault) time.Duration {
+	if f.recent && !r.strict {
+		return r.lasting * 3 / 4
+	}
+	return r.lasting
 }
