@@ -2,16 +2,19 @@
 
 package chaos
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
-// single lists every fault. Floods come last: what they leave in the log and
-// the store makes every later replay longer.
+// single lists every fault. Clocks that leap come late: tokens that were handed
+// out while the store's clock was ahead are refused until their time has come.
+// The flood is last: what it leaves in the log and the store makes every later
+// replay longer.
 func single() []fault {
-	var all []fault
-	for _, some := range [][]fault{issuerFaults(), edgeFaults(), logFaults(), storeFaults(), clockFaults(), otherFaults()} {
-		all = append(all, some...)
-	}
-	return all
+	others := otherFaults()
+	last := len(others) - 1 // the flood
+	return slices.Concat(issuerFaults(), edgeFaults(), logFaults(), storeFaults(), others[:last], clockFaults(), others[last:])
 }
 
 func issuerFaults() []fault {
