@@ -13,7 +13,12 @@
 // The [Keeper] runs these, and makes whole what was lost. A log that was
 // recreated, purged or rolled back is refilled from the store before any
 // question about it is answered. A store that was wiped or failed over is
-// refilled from the log before anyone vouches for it.
+// refilled from the log before anyone vouches for it. What it still holds is an
+// image of an earlier time: the vouch that it bears dates it, and sessions of one
+// older than the log remembers are over.
+//
+// A store's clock can hide a loss, since entries expire by it. The Keeper compares
+// it with its own elapsed time, and withdraws the vouch when it gets ahead.
 //
 // Every issuer runs all of it, without a leader. Each step may be repeated, by
 // several at once, and may be cut short at any instruction: entries only ever

@@ -81,8 +81,10 @@ func TestEvictionEndsVouch(t *testing.T) {
 	server := startRedis(t, "--maxmemory-policy", "volatile-random")
 	rdb := server.open(t)
 	store, lookup := redisstore.New(rdb, "r"), redisstore.NewLookup(rdb, "r")
-	refill := vouch(t, store)
+	vouch(t, store)
 	s := logIn(t, store)
+	refill, err := store.BeginRefill(t.Context()) // of another issuer, perhaps
+	check(t, err)
 	question := redisstore.Question{IDs: []string{events.Key(events.ScopeToken, "i", "absent")}}
 	believed := func() bool {
 		verdict, err := lookup.Lookup(t.Context(), question, time.Hour)
@@ -92,6 +94,7 @@ func TestEvictionEndsVouch(t *testing.T) {
 	if !believed() {
 		t.Fatal("not believed before")
 	}
+	check(t, rdb.Persist(t.Context(), "curfew:{r}:refill:"+refill.Token).Err())
 	check(t, rdb.ConfigSet(t.Context(), "maxmemory", "3mb").Err())
 	for n := 0; !strings.Contains(rdb.Info(t.Context(), "stats").Val(), "evicted_keys:1"); n++ {
 		check(t, rdb.Set(t.Context(), fmt.Sprint("ballast:", n), strings.Repeat("x", 10_000), time.Hour).Err())
@@ -103,7 +106,7 @@ func TestEvictionEndsVouch(t *testing.T) {
 	if believed() {
 		t.Error("believed although it has thrown keys away")
 	}
-	_, err := store.Get(t.Context(), s.SessionID)
+	_, err = store.Get(t.Context(), s.SessionID)
 	wantUnavailable(t, "get", err)
 	if _, err = store.KeepVouch(t.Context(), time.Now()); !errors.Is(err, commit.ErrUnvouched) {
 		t.Errorf("keep vouch: %v", err)

@@ -15,9 +15,8 @@ if math.abs(now - tonumber(redis.call('HGET', KEYS[1], 'kept') or '0')) > tonumb
 end
 vouch_as_of(KEYS[1], ARGV[1])
 redis.call('HSETNX', KEYS[3], '-', '-') -- nothing was thrown away, so it was never there
-local left = tonumber(redis.call('GET', KEYS[4]) or '0') - now
 local v = redis.call('HMGET', KEYS[1], 'by', 'ended_by')
-return {'OK', redis.call('GET', KEYS[2]) or '0', text(math.max(left, 0)), text(now),
+return {'OK', redis.call('GET', KEYS[2]) or '0', text(math.max(left_of(KEYS[4], now) or 0, 0)), text(now),
   v[1] or '', v[1] == v[2] and text(floor) or '0',
   string.match(tell(), '\nconnected_slaves:(%d+)') or '0',
   string.find(tell(), '\nmin_slaves_good_slaves:', 1, true) and '1' or '0'}

@@ -90,12 +90,19 @@ local function lasts_until(key, at)
   if at - tonumber(redis.call('GET', key) or '0') >= 1000 then redis.call('SET', key, text(at)) end
 end
 
--- How long a revocation lives: ttl, or for the margin longer than any token that
--- was ever handed out. A clock that was days ahead does not make it live for ever.
-local function life_for(key, now, ttl, margin)
+-- For how long a token that was handed out may still be good, negative if none
+-- is, or nothing if there was none. Two days at most: a clock that was far ahead
+-- must not make revocations live for ever.
+local function left_of(key, now)
   local last = redis.call('GET', key)
-  if not last then return text(tonumber(ttl)) end
-  return text(math.max(tonumber(ttl), math.min(tonumber(last) - now, 172800000) + tonumber(margin)))
+  return last and math.min(tonumber(last) - now, 172800000)
+end
+
+-- How long a revocation lives: ttl, or for the margin longer than any token that
+-- was handed out.
+local function life_for(key, now, ttl, margin)
+  local left = left_of(key, now)
+  return text(left and math.max(tonumber(ttl), left + tonumber(margin)) or tonumber(ttl))
 end
 
 -- The stamp of an entry as it is held, 0 if there is none.

@@ -116,4 +116,7 @@ func furthestIsBounded(t *testing.T, r *room) {
 	got, err := r.store.Revoke(t.Context(), revocation(events.ScopeToken, "x", hour))
 	must(t, err)
 	equal(t, "life", got.TTL(), 48*hour+commit.Margin)
+	kept, err := r.store.KeepVouch(t.Context(), time.Now())
+	must(t, err)
+	equal(t, "what issuers are told", kept.Furthest, 48*hour)
 }

@@ -16,6 +16,7 @@ func imageTests() []test {
 		{"a refill that says nothing of the image's age ends its sessions", undatedRefill},
 		{"an image is judged once", judgedOnce},
 		{"a session that comes back after all were removed is over", floorStays},
+		{"logins go on above the stamps of an old image", stampsGoOnAbove},
 		{"what an image has counted leaves no more tries", imageCounts},
 		{"an image is dated by the vouch that was found", judgedByItsOwn},
 	}
@@ -182,6 +183,18 @@ func imageCounts(t *testing.T, r *room) {
 		g.try(t, attempt(account, "n"), session.Failed)
 	}
 	g.refused(t, attempt("g", "n"), session.ErrThrottled, time.Second, time.Minute)
+}
+
+// stampsGoOnAbove: the stamps of an image may be far above the clock.
+func stampsGoOnAbove(t *testing.T, r *room) {
+	must(t, r.rdb.Set(t.Context(), r.prefix+"stamp", time.Now().Add(hour).UnixMilli(), 0).Err())
+	for range 3 {
+		old := r.login(t, "acme", "u1", hour, hour)
+		r.image(t, time.Now().Add(-2*hour))
+		r.refill(t)
+		r.over(t, old)
+		r.lives(t, r.login(t, "acme", "u1", hour, hour))
+	}
 }
 
 // judgedByItsOwn: another vouch may have been given, and lost, since the refill

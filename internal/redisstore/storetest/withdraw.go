@@ -77,8 +77,10 @@ func evicted(t *testing.T, r *room) {
 // may be gone, or the cutoff would be forgotten before they are.
 func evictedIndex(t *testing.T, r *room) {
 	s := r.login(t, "acme", "u1", hour, hour)
+	_, err := r.store.Reap(t.Context()) // of the room's first image
+	must(t, err)
 	must(t, r.rdb.HSet(t.Context(), r.prefix+"vouch", "evicted", "7").Err())
-	_, err := r.store.Reap(t.Context())
+	_, err = r.store.Reap(t.Context())
 	wantError(t, "reap without a vouch", err, commit.ErrUnvouched)
 	must(t, r.rdb.Del(t.Context(), r.keys(t, "u:*")...).Err())
 	r.refill(t)
