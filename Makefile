@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X github.com/curfew-auth/curfew/internal/version.stamped=$(VER
 CHAOS_DURATION ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: run test build lint bench chaos cluster clean help
+.PHONY: run test build lint spec bench chaos cluster clean help
 
 run: build ## Set up and start everything on this machine, in one process
 	@exec bin/curfew up
@@ -30,6 +30,10 @@ lint: ## Check formatting, go vet and staticcheck
 	cd bench && $(GO) vet ./...
 	cd api/contract && $(GO) vet ./...
 	$(GO) tool staticcheck ./...
+
+spec: ## Check the models of the protocol with Spin; DEEP=1 for larger bounds
+	@scripts/ensure-spin
+	@DEEP=$(DEEP) spec/run
 
 bench: ## Measure Curfew beside its peers and write docs/performance.md
 	@scripts/ensure-redis
