@@ -114,6 +114,9 @@ func TestLookupsBeginAfterTheirRequests(t *testing.T) {
 		if s.most.Load() != 1 || s.asked.Load() > requests/5 {
 			t.Errorf("%d lookups for %d requests, %d at once", s.asked.Load(), requests, s.most.Load())
 		}
+		synctest.Wait()
+		f.lookups.mu.Lock()
+		defer f.lookups.mu.Unlock()
 		if len(f.lookups.flying) != 0 {
 			t.Errorf("%d questions are kept", len(f.lookups.flying))
 		}
