@@ -15,6 +15,8 @@ type status struct {
 	Epoch      string `json:"epoch"`
 	AppliedSeq uint64 `json:"applied_seq"`
 	FreshAgeMS *int64 `json:"fresh_age_ms"`
+	Staleness  int64  `json:"staleness_ms"`
+	Doubt      *bool  `json:"doubt"`
 	Entries    int    `json:"entries"`
 	Overflowed int    `json:"overflowed"`
 	Store      string `json:"store"`
@@ -44,7 +46,7 @@ func publishDocuments(t *testing.T, c *cluster) {
 		var st status
 		testenv.Eventually(t, patience, func() (err error) { st, err = e.fresh(); return err })
 		if st.ID != e.Name() || st.Epoch == "" || st.AppliedSeq == 0 || st.Entries == 0 || st.FreshAgeMS == nil ||
-			*st.FreshAgeMS < 0 || *st.FreshAgeMS > staleness.Milliseconds() {
+			st.Staleness != staleness.Milliseconds() || st.Doubt == nil || *st.Doubt || *st.FreshAgeMS < 0 || *st.FreshAgeMS > staleness.Milliseconds() {
 			t.Errorf("%s says %+v", e.Name(), st)
 		}
 		epochs[st.Epoch] = true
