@@ -41,6 +41,7 @@ type Keeper struct {
 	// How many interruptions there were when the outbox was last relayed
 	// before an answer; the barrier's goroutine sets it.
 	relayed uint64
+	unread  time.Time // since when the outbox cannot be read; zero while it can
 
 	answering atomic.Bool
 	vouched   atomic.Bool
@@ -54,7 +55,7 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 		store: c.store, log: c.log, exchange: exchange, committer: c,
 		interval: staleness / 4, slog: logger,
 		begun: make(chan struct{}),
-		relay: &Relay{store: c.store, log: c.log, slog: logger},
+		relay: &Relay{store: c.store, log: c.log, read: c.reader.HasRead, slog: logger},
 	}
 	k.follower = c.reader
 	k.projector = events.NewFollower(c.log, k.project, logger.With("follower", "projector"))
@@ -174,8 +175,9 @@ func (k *Keeper) keepLog(ctx context.Context) error {
 
 // relayFirst puts into the log what was revoked while it was away, before anybody
 // is told how far to read. Edges that lost the log have refused that already, by
-// the store's word, and would accept it again. Without a store there is nothing to
-// relay, and edges have nobody else to ask: they are answered.
+// the store's word, and would accept it again. Who cannot reach the store gives
+// others, who can, the time of the bound; then edges are answered, since they may
+// have nobody else to ask.
 func (k *Keeper) relayFirst(ctx context.Context) error {
 	now := 1 + k.follower.Interruptions() + k.barrier.Failures() + k.committer.broken.Load()
 	if now == k.relayed {
@@ -183,8 +185,14 @@ func (k *Keeper) relayFirst(ctx context.Context) error {
 	}
 	switch err := k.relay.all(ctx); {
 	case err == nil:
-		k.relayed = now
+		k.relayed, k.unread = now, time.Time{}
+		return nil
 	case !errors.Is(err, errNoOutbox):
+		return err
+	case k.unread.IsZero():
+		k.unread = time.Now()
+		return err
+	case time.Since(k.unread) < 4*k.interval:
 		return err
 	}
 	return nil

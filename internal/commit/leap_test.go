@@ -14,12 +14,13 @@ func TestLeapOfTheLogsClock(t *testing.T) {
 		clock []time.Duration
 		every time.Duration // between two positions of the clock
 	}{
-		"ahead":                            {age: 10 * time.Second, clock: []time.Duration{40 * time.Minute}},
-		"to a leader that is ahead":        {age: 11 * time.Minute, clock: []time.Duration{20 * time.Minute}},
-		"far ahead and back":               {age: 10 * time.Second, clock: []time.Duration{3 * time.Hour, 0}, every: 3 * time.Second},
-		"ahead and back between two looks": {age: 10 * time.Second, clock: []time.Duration{3 * time.Hour, 0}, every: 300 * time.Millisecond},
-		"at twice the speed":               {age: 10 * time.Second, clock: steps(200, 6*time.Second), every: 6 * time.Second},
-		"back":                             {age: 11 * time.Minute, clock: []time.Duration{-40 * time.Minute}},
+		"ahead":                              {age: 10 * time.Second, clock: []time.Duration{40 * time.Minute}},
+		"to a leader that is ahead":          {age: 11 * time.Minute, clock: []time.Duration{20 * time.Minute}},
+		"far ahead and back":                 {age: 10 * time.Second, clock: []time.Duration{3 * time.Hour, 0}, every: 3 * time.Second},
+		"ahead and back between two looks":   {age: 10 * time.Second, clock: []time.Duration{3 * time.Hour, 0}, every: 300 * time.Millisecond},
+		"at twice the speed":                 {age: 10 * time.Second, clock: steps(200, 6*time.Second), every: 6 * time.Second},
+		"ahead, and what is left goes early": {age: 10 * time.Second, clock: []time.Duration{20 * time.Minute}, every: 11 * time.Minute},
+		"back":                               {age: 11 * time.Minute, clock: []time.Duration{-40 * time.Minute}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
@@ -72,5 +73,27 @@ func TestSlowClockIsNoLeap(t *testing.T) {
 		if now := a.keeper.Position().Lineage; now != lineage {
 			t.Errorf("read the log anew %d times", now-lineage)
 		}
+	})
+}
+
+// A relay leaves in the outbox what the log has acknowledged and lost.
+func TestRelayReadsWhatItPublished(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.issuer("a")
+		w.settled(a)
+		w.log.SetDown(true)
+		if ok, err := w.revoke(a, "sid"); ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		w.log.SetStalled(true) // it takes what is published, and nobody can read it
+		w.log.SetDown(false)
+		w.sleep(10 * time.Second)
+		if w.store.Unsettled() != 1 {
+			t.Fatal("settled before anybody has read it")
+		}
+		w.log.purge()
+		w.log.SetStalled(false)
+		w.settled(a)
+		w.wantBoth("sid")
 	})
 }

@@ -2,6 +2,7 @@ package commit_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,6 +102,41 @@ func TestRefusedByTheStoreIsNotAcceptedByTheLog(t *testing.T) {
 					if !e.fresh() {
 						t.Errorf("edge %d is not fresh", i)
 					}
+				}
+			})
+		})
+	}
+}
+
+// An issuer that cannot read the outbox does not answer before another, which can,
+// has had the time to relay it.
+func TestWhoCannotReadTheOutboxWaitsForWhoCan(t *testing.T) {
+	for n := range 24 {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				var cut atomic.Bool
+				a := w.issuer("a")
+				b := w.issuerBy("b", accessTTL, func(op string) error {
+					if cut.Load() && op == "outbox" {
+						return errKilled
+					}
+					return nil
+				})
+				w.settled(a, b)
+				edges := []*edge{w.edge("e"), w.edge("f")}
+				w.sleep(3 * time.Second)
+				w.log.SetDown(true)
+				for sid := range 3 {
+					if ok, err := w.revoke(a, fmt.Sprint(sid)); ok || err != nil {
+						t.Fatal(ok, err)
+					}
+				}
+				cut.Store(true)
+				w.sleep(12*time.Second + time.Duration(n)*197*time.Millisecond)
+				w.wantRefused(edges, "while the log is away")
+				w.log.SetDown(false)
+				for start := time.Now(); time.Since(start) < 8*time.Second; w.sleep(20 * time.Millisecond) {
+					w.wantRefused(edges, fmt.Sprint(time.Since(start), " after it was back"))
 				}
 			})
 		})

@@ -31,6 +31,7 @@ const (
 type Relay struct {
 	store Store
 	log   events.Log
+	read  func(ctx context.Context, seq uint64, r events.Revocation) error // see HasRead
 	slog  *slog.Logger
 	mu    sync.Mutex
 	seen  map[string]bool // what the outbox held at the last look
@@ -108,7 +109,11 @@ func (r *Relay) publish(ctx context.Context, left []events.Revocation) error {
 	relays.SetLimit(relayWindow)
 	for _, rev := range left {
 		relays.Go(func() error {
-			if _, err := events.Publish(ctx, r.log, rev); err != nil {
+			seq, err := events.Publish(ctx, r.log, rev)
+			if err == nil {
+				err = r.read(ctx, seq, rev) // the log may lose what it acknowledged
+			}
+			if err != nil {
 				return err
 			}
 			crash.Here("relay-before-settle")

@@ -66,6 +66,8 @@ type Barrier struct {
 	pace     time.Duration
 	clock    logClock
 	failures atomic.Uint64
+	leaps    atomic.Uint64 // of the log's clock, as many as were noticed
+	restored atomic.Uint64 // how many there had been when the log was last restored
 
 	mu        sync.Mutex
 	waiting   *round // the questions for the next beat

@@ -110,6 +110,7 @@ func (b *Barrier) audit(ctx context.Context, pos Position) (State, Tally, error)
 		return State{}, Tally{}, fmt.Errorf("%w: epoch %s, was reading %s", ErrDiverged, state.Epoch, pos.Epoch)
 	}
 	if err := b.clock.read(reading{state.Now, asked, b.Elapsed()}); err != nil {
+		b.leaps.Add(1)
 		b.follower.Replay()
 		return State{}, Tally{}, err
 	}

@@ -38,7 +38,8 @@ func (b *Barrier) Restore(ctx context.Context, live func(context.Context) iter.S
 	if err != nil {
 		return 0, err
 	}
-	appended, err := b.appendMissing(ctx, first, live(ctx))
+	leaps := b.leaps.Load()
+	appended, err := b.appendMissing(ctx, first, live(ctx), leaps != b.restored.Load())
 	if err == nil && len(appended) > 0 {
 		err = b.arrived(ctx, first, appended)
 	}
@@ -49,6 +50,7 @@ func (b *Barrier) Restore(ctx context.Context, live func(context.Context) iter.S
 	if err != nil {
 		return len(appended), fmt.Errorf("events: restore: %w", err)
 	}
+	b.restored.Store(leaps)
 	b.Admit(last)
 	return len(appended), nil
 }
@@ -63,11 +65,16 @@ func (b *Barrier) probeSince(ctx context.Context, first Position) (Position, err
 	return pos, err
 }
 
-// appendMissing returns what it appended.
-func (b *Barrier) appendMissing(ctx context.Context, upTo Position, live iter.Seq2[Revocation, error]) (holding, error) {
-	held, err := b.held(ctx, upTo)
+// appendMissing returns what it appended. After a leap of the log's clock that is
+// everything: what is still there was stamped by the clock as it was, and will
+// expire early by the clock as it is.
+func (b *Barrier) appendMissing(ctx context.Context, upTo Position, live iter.Seq2[Revocation, error], leapt bool) (holding, error) {
+	held, err := b.held(ctx, 0, upTo)
 	if err != nil {
 		return nil, err
+	}
+	if leapt {
+		clear(held)
 	}
 	appended := make(holding)
 	appends, ctx := errgroup.WithContext(ctx)
@@ -97,7 +104,7 @@ func (b *Barrier) arrived(ctx context.Context, first Position, appended holding)
 	if err != nil {
 		return err
 	}
-	held, err := b.held(ctx, pos)
+	held, err := b.held(ctx, first.Seq, pos)
 	if err != nil {
 		return err
 	}
@@ -132,8 +139,9 @@ func covers(r Revocation) int64 {
 	return 0
 }
 
-// held reads all revocations in the log up to a position.
-func (b *Barrier) held(ctx context.Context, upTo Position) (holding, error) {
+// held reads the log up to a position, and returns the revocations that stand
+// behind a sequence.
+func (b *Barrier) held(ctx context.Context, behind uint64, upTo Position) (holding, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stalled := time.AfterFunc(readPatience, func() { cancel(ErrUnavailable) })
@@ -147,7 +155,7 @@ func (b *Barrier) held(ctx context.Context, upTo Position) (holding, error) {
 		if m.Epoch != upTo.Epoch {
 			return nil, ErrDiverged
 		}
-		if m.Kind == KindRevocation {
+		if m.Kind == KindRevocation && m.Seq > behind {
 			if r, err := DecodeRevocation(m.Data); err == nil {
 				all.add(r)
 			}
