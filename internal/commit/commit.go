@@ -185,7 +185,7 @@ func (c *Committer) toLog(ctx context.Context, r events.Revocation, filed bool) 
 func (c *Committer) settle(ctx context.Context, r events.Revocation) (there bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	n, err := c.store.Settle(ctx, r.ID)
+	n, err := c.store.Settle(ctx, r)
 	return n == 1, err
 }
 

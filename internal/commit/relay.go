@@ -117,7 +117,7 @@ func (r *Relay) publish(ctx context.Context, left []events.Revocation) error {
 				return err
 			}
 			crash.Here("relay-before-settle")
-			if _, err := r.store.Settle(ctx, rev.ID); err != nil {
+			if _, err := r.store.Settle(ctx, rev); err != nil {
 				return fmt.Errorf("%w: %w", errNoOutbox, err)
 			}
 			r.slog.Info("revocation relayed from the store to the log", "revocation_id", rev.ID, "scope", rev.Scope)

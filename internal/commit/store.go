@@ -77,8 +77,9 @@ type Store interface {
 	// Outbox returns some of those that were never settled.
 	Outbox(ctx context.Context, limit int) ([]events.Revocation, error)
 	// Settle removes revocations from the outbox, because the log holds
-	// them, and returns how many of them were there.
-	Settle(ctx context.Context, ids ...string) (int, error)
+	// them, and returns how many of them were there. It MUST leave one that
+	// was filed anew meanwhile, under another stamp.
+	Settle(ctx context.Context, rs ...events.Revocation) (int, error)
 	// Live yields every unexpired revocation.
 	Live(ctx context.Context) iter.Seq2[events.Revocation, error]
 

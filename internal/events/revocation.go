@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -95,6 +96,10 @@ type Revocation struct {
 func (r Revocation) TTL() time.Duration {
 	return time.Duration(min(max(r.TTLMillis, 0), MaxTTL.Milliseconds())) * time.Millisecond
 }
+
+// Filing names the filing in a store that gave the revocation its stamp. After the
+// store has lost it, the same revocation is filed once more, under another.
+func (r Revocation) Filing() string { return r.ID + " " + strconv.FormatInt(r.Stamp, 10) }
 
 // Encode returns the revocation's form on the log and in the store. It refuses
 // one that is to live longer than MaxTTL: no holder would keep it that long.

@@ -83,7 +83,7 @@ func TestEveryFailureIsUnavailable(t *testing.T) {
 	_, err = store.Revoke(t.Context(), revocation())
 	wantUnavailable(t, "revoke", err)
 	wantUnavailable(t, "apply", store.Apply(t.Context(), []events.Revocation{revocation()}))
-	_, err = store.Settle(t.Context(), "x")
+	_, err = store.Settle(t.Context(), events.Revocation{ID: "x"})
 	wantUnavailable(t, "settle", err)
 	_, err = store.Outbox(t.Context(), 1)
 	wantUnavailable(t, "outbox", err)

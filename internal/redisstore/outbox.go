@@ -38,12 +38,16 @@ func (s *Store) Outbox(ctx context.Context, limit int) ([]events.Revocation, err
 }
 
 // Settle takes revocations that are on the log out of the outbox, by their
-// IDs, and returns how many of them were there. Repeating it is harmless.
-func (s *Store) Settle(ctx context.Context, ids ...string) (int, error) {
-	if len(ids) == 0 {
+// filings, and returns how many of them were there. Repeating it is harmless.
+func (s *Store) Settle(ctx context.Context, rs ...events.Revocation) (int, error) {
+	if len(rs) == 0 {
 		return 0, nil
 	}
-	n, err := s.rdb.HDel(ctx, s.keys.outbox(), ids...).Result()
+	var fields []string
+	for _, r := range rs {
+		fields = append(fields, r.Filing(), r.ID) // earlier versions filed by the id alone
+	}
+	n, err := s.rdb.HDel(ctx, s.keys.outbox(), fields...).Result()
 	if err != nil {
 		return 0, unavailable("settle outbox", err)
 	}

@@ -82,7 +82,7 @@ func (c *Client) Revoke(ctx context.Context, r events.Revocation) (events.Revoca
 		r.Stamp, r.Incarnation, r.TTLMillis = s.state.stamp, s.name(), s.lifeFor(r).Milliseconds()
 		s.pass(r)
 		s.file(r)
-		s.state.outbox[r.ID] = r
+		s.state.outbox[r.Filing()] = r
 		return nil
 	})
 	return r, err
@@ -162,11 +162,11 @@ func (c *Client) Outbox(ctx context.Context, limit int) (out []events.Revocation
 }
 
 // Settle implements commit.Store.
-func (c *Client) Settle(ctx context.Context, ids ...string) (n int, err error) {
+func (c *Client) Settle(ctx context.Context, rs ...events.Revocation) (n int, err error) {
 	err = c.call(ctx, "settle", true, func(s *Store) error {
 		before := len(s.state.outbox)
-		for _, id := range ids {
-			delete(s.state.outbox, id)
+		for _, r := range rs {
+			delete(s.state.outbox, r.Filing())
 		}
 		n = before - len(s.state.outbox)
 		return nil

@@ -107,6 +107,7 @@ func rules() map[string]func(*testing.T, server) {
 		"a revocation is held and in the outbox until settled": heldUntilSettled,
 		"applying keeps the stamp and skips the outbox":        applyKeepsStamp,
 		"a malformed revocation is refused":                    malformed,
+		"what was filed anew is not settled by the old":        settlesItsOwnFiling,
 		"a wipe takes the vouch along":                         wipeEndsVouch,
 		"a refill does not survive a wipe":                     refillDiesInWipe,
 		"only this incarnation's refill may vouch":             foreignRefill,
@@ -134,7 +135,7 @@ func heldUntilSettled(t *testing.T, s server) {
 	if len(out) != 1 || out[0] != got {
 		t.Fatalf("outbox: %v", out)
 	}
-	if n, err := s.Settle(t.Context(), want.ID, "unknown"); n != 1 || err != nil {
+	if n, err := s.Settle(t.Context(), got, events.Revocation{ID: "unknown"}); n != 1 || err != nil {
 		t.Errorf("settled %d, %v", n, err)
 	}
 	if out, err = s.Outbox(t.Context(), 10); err != nil || len(out) != 0 {
@@ -162,6 +163,25 @@ func applyKeepsStamp(t *testing.T, s server) {
 	testenv.Must(t, err)
 	if next.Stamp < r.Stamp {
 		t.Errorf("stamp %d after one of %d was applied", next.Stamp, r.Stamp)
+	}
+}
+
+// A relay that was slow settles what it has published, and not what was filed anew
+// after the store had lost that.
+func settlesItsOwnFiling(t *testing.T, s server) {
+	want := revocation("a", time.Hour)
+	want.Stamp = time.Now().Add(24 * time.Hour).UnixMilli()
+	first, err := s.Revoke(t.Context(), want)
+	testenv.Must(t, err)
+	s.wipe()
+	want.Stamp++
+	anew, err := s.Revoke(t.Context(), want)
+	testenv.Must(t, err)
+	if n, err := s.Settle(t.Context(), first); n != 0 || err != nil {
+		t.Errorf("settled %d, %v, want nothing", n, err)
+	}
+	if out, err := s.Outbox(t.Context(), 10); err != nil || len(out) != 1 || out[0] != anew {
+		t.Errorf("outbox: %v, %v", out, err)
 	}
 }
 

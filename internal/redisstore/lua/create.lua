@@ -37,7 +37,7 @@ for _, s in ipairs(sessions) do
     local tail = ' ' .. ARGV[10] .. s.sid .. ARGV[11] .. s.sid .. ARGV[12] .. ttl .. ARGV[13]
     local entry = stamp .. ' ' .. origin .. tail
     take(place, now, entry, tail, ttl, s.member, s.sid)
-    redis.call('HSET', KEYS[7], s.sid, entry)
+    redis.call('HSET', KEYS[7], s.sid .. ' ' .. stamp, entry) -- see events.Revocation.Filing
     for _, v in ipairs(s.says) do answer[#answer + 1] = v end
   end
 end

@@ -16,5 +16,5 @@ local tail = ' ' .. ARGV[4] .. ttl .. ARGV[5]
 local entry = stamp .. ' ' .. origin .. tail
 take({ARGV[1], KEYS[2], ARGV[2], ARGV[3], KEYS[4]}, now, entry, tail, ttl, ARGV[7], ARGV[8], ARGV[9])
 trim(KEYS[2], now)
-redis.call('HSET', KEYS[3], ARGV[10], entry)
+redis.call('HSET', KEYS[3], ARGV[10] .. ' ' .. stamp, entry) -- see events.Revocation.Filing
 return {'OK', stamp, origin, ttl}

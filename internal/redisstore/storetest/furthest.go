@@ -42,7 +42,7 @@ func (r *room) outlives(t *testing.T, rev events.Revocation, least time.Duration
 	out, err := r.store.Outbox(t.Context(), 10)
 	must(t, err)
 	equal(t, "outbox", out[0], rev)
-	_, err = r.store.Settle(t.Context(), rev.ID)
+	_, err = r.store.Settle(t.Context(), rev)
 	must(t, err)
 }
 
@@ -50,7 +50,7 @@ func outlivesTokens(t *testing.T, r *room) {
 	first, err := r.store.Revoke(t.Context(), revocation(events.ScopeToken, "before", 2*hour))
 	must(t, err)
 	equal(t, "life before any token", first.TTL(), 2*hour)
-	_, err = r.store.Settle(t.Context(), first.ID)
+	_, err = r.store.Settle(t.Context(), first)
 	must(t, err)
 	r.loginFor(t, 3*hour)
 	r.loginFor(t, hour) // the setting was lowered

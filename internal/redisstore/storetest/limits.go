@@ -100,7 +100,7 @@ func evictionIsFiled(t *testing.T, r *room) {
 	equal(t, "entries in the outbox", len(out), 1)
 	equal(t, "outbox", out[0], rev)
 	r.replayIsTheSame(t, rev)
-	n, err := r.store.Settle(t.Context(), rev.ID)
+	n, err := r.store.Settle(t.Context(), rev)
 	must(t, err)
 	equal(t, "settled", n, 1)
 }

@@ -114,15 +114,15 @@ func settles(t *testing.T, r *room) {
 	must(t, err)
 	b, err := r.store.Revoke(t.Context(), revocation(events.ScopeToken, "b", hour))
 	must(t, err)
-	settled := func(want int, ids ...string) {
+	settled := func(want int, rs ...events.Revocation) {
 		t.Helper()
-		n, err := r.store.Settle(t.Context(), ids...)
+		n, err := r.store.Settle(t.Context(), rs...)
 		must(t, err)
 		equal(t, "settled", n, want)
 	}
 	settled(0)
 	for n := range 2 {
-		settled(1-n, a.ID, "unknown")
+		settled(1-n, a, events.Revocation{ID: "unknown"})
 	}
 	out, err := r.store.Outbox(t.Context(), 10)
 	must(t, err)
