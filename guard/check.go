@@ -120,7 +120,7 @@ func (g *Guard) hold(r events.Revocation) {
 	case events.ScopeTenant, events.ScopeAll:
 		g.copy.CutWide(key, at, g.lifeOf(r))
 	case events.ScopeKey:
-		g.revokedKeys.note(key, r)
+		g.revokedKeys.note(key, r, g.lifeOf(r))
 		g.copy.Add(key, g.lifeOf(r))
 	default:
 		g.copy.Add(key, g.lifeOf(r))

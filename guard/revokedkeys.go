@@ -78,15 +78,16 @@ func (k *revokedKeys) has(key cache.Key) bool {
 	return found
 }
 
-// note remembers a revoked key of an issuer whose tokens are accepted here.
-func (k *revokedKeys) note(key cache.Key, r events.Revocation) {
+// note remembers a revoked key of an issuer whose tokens are accepted here, for the
+// life of its revocation at least.
+func (k *revokedKeys) note(key cache.Key, r events.Revocation, life time.Duration) {
 	if _, ok := k.sources[r.Issuer]; !ok {
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.elapsed()
-	until := now + min(r.TTL(), math.MaxInt64-now)
+	until := now + min(life, math.MaxInt64-now)
 	known, ok := k.held[key]
 	if !ok && len(k.held) >= keysPerSource*len(k.sources) {
 		k.makeRoom()

@@ -42,7 +42,7 @@ func newRevokedKeysWorld(t *testing.T, secret string) *revokedKeysWorld {
 func (w *revokedKeysWorld) key(issuer, kid string) cache.Key { return w.keys.Of("key", issuer, kid) }
 
 func (w *revokedKeysWorld) revoke(issuer, kid string, ttl time.Duration) {
-	w.note(w.key(issuer, kid), events.Revocation{Scope: events.ScopeKey, Issuer: issuer, Subject: kid, TTLMillis: ttl.Milliseconds()})
+	w.note(w.key(issuer, kid), events.Revocation{Scope: events.ScopeKey, Issuer: issuer, Subject: kid}, ttl)
 }
 
 func (w *revokedKeysWorld) want(t *testing.T, issuer, kid string, want bool) {

@@ -16,6 +16,7 @@ type dials []dial
 type dial struct {
 	vouch string
 	reading
+	kept time.Time // by that clock, the last time
 }
 
 // saw notes what the clock behind a vouch said. A reading that is behind what an
@@ -24,22 +25,23 @@ type dial struct {
 func (d *dials) saw(vouch string, r reading) {
 	i := slices.IndexFunc(*d, func(known dial) bool { return known.vouch == vouch })
 	if i < 0 {
-		*d = append(*d, dial{vouch, r})
+		*d = append(*d, dial{vouch, r, r.store})
 		*d = (*d)[max(0, len(*d)-maxDials):]
 		return
 	}
+	(*d)[i].kept = r.store
 	if !(*d)[i].at(r.own).After(r.store) {
 		(*d)[i].reading = r
 	}
 }
 
-// of returns the reading for a vouch, if there is one.
-func (d dials) of(vouch string) (reading, bool) {
+// of returns what is known of a vouch, if anything is.
+func (d dials) of(vouch string) (dial, bool) {
 	i := slices.IndexFunc(d, func(known dial) bool { return known.vouch == vouch })
 	if i < 0 {
-		return reading{}, false
+		return dial{}, false
 	}
-	return d[i].reading, true
+	return d[i], true
 }
 
 // A logDial tells how far the clock of any store can have come, from the beats

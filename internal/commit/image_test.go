@@ -113,3 +113,29 @@ func TestFailoversEndNoSession(t *testing.T) {
 		}
 	})
 }
+
+// Nobody reaches the store for hours, or nobody is there. It is the same process
+// all the while, and has lost nothing.
+func TestStoreThatWasAloneKeepsItsSessions(t *testing.T) {
+	for name, gone := range map[string]bool{"cut off": false, "no issuer": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				a := w.issuer("a")
+				w.settled(a)
+				s := w.mustStamp()
+				if gone {
+					a.kill()
+				}
+				w.store.SetDown(true)
+				w.sleep(time.Hour)
+				w.store.SetDown(false)
+				if gone {
+					a = w.issuer("b")
+				}
+				if w.ended(s, a) {
+					t.Error("a session has ended")
+				}
+			})
+		})
+	}
+}

@@ -102,6 +102,9 @@ func (k *Keeper) vouchAnew(ctx context.Context, asOf reading) error {
 	if refill.Reckoned, err = k.reckon(now.store); err != nil {
 		return err
 	}
+	if found, ok := k.watch.dials.of(refill.Found); ok {
+		refill.Seen = found.kept
+	}
 	err = k.store.Vouch(ctx, *refill, asOf.store)
 	if errors.Is(err, ErrRefillLost) {
 		k.refill = nil

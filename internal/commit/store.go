@@ -37,6 +37,9 @@ type Refill struct {
 	// Reckoned is what the clock that dated Found says now: no less. Zero if
 	// nobody knows.
 	Reckoned time.Time
+	// Seen is when by that clock Found is known to have been renewed, zero if
+	// nobody knows: a store that says it was earlier has gone back.
+	Seen time.Time
 	// Life is how old, by that clock, an image of the store may be whose
 	// sessions live on. The log MUST hold every revocation that is younger.
 	Life time.Duration
@@ -92,9 +95,10 @@ type Store interface {
 	// complete as of a reading of Now. Vouch MUST fail with ErrRefillLost if
 	// anything could have been lost in between, or a vouch was withdrawn.
 	//
-	// What the store holds when nobody vouches for it is an image of unknown
-	// age. Vouch MUST end every session in it, in the same step, unless the
-	// image's own vouch dates it: at most Life before Reckoned.
+	// A store that nobody vouches for may hold an image of unknown age. Vouch
+	// MUST end every session in it, in the same step, unless the image's own
+	// vouch dates it, at most Life before Reckoned; or unless this is still
+	// the process that was vouched for, and its vouch was renewed at Seen.
 	BeginRefill(ctx context.Context) (Refill, error)
 	Vouch(ctx context.Context, r Refill, asOf time.Time) error
 	// KeepVouch renews a vouch, as of a reading of Now: it may be executed

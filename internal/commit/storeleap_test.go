@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,27 +102,31 @@ func TestLeapThatNobodySaw(t *testing.T) {
 // before is gone again, and whoever wrote it does not vouch.
 func TestLeapDuringARefill(t *testing.T) {
 	inWorld(t, func(w *world) {
-		a := w.issuer("a")
-		w.settled(a)
-		sids := w.mustCommit(a, 20)
-		a.kill()
-		w.store.Wipe()
-		applied := 0
-		b := w.issuerBy("b", accessTTL, func(op string) error {
+		var sids []string
+		var wiped atomic.Bool
+		var applied atomic.Int32
+		a := w.issuerBy("a", accessTTL, func(op string) error {
 			switch {
+			case !wiped.Load():
 			case op == "apply":
-				applied++
-			case op == "keep vouch" && applied == len(sids):
-				w.store.SetClock(time.Hour + 31*time.Minute) // its clock has just been looked at
-			case op == "vouch" && !w.store.Holds(key(sids[0])):
+				if int(applied.Add(1)) == len(sids) {
+					w.store.SetClock(time.Hour + 31*time.Minute)
+				}
+			case op == "vouch" && int(applied.Load()) >= len(sids) && !w.store.Holds(key(sids[0])):
 				t.Error("vouched without what the leap took")
 			}
 			return nil
 		})
-		w.settled(b)
+		w.settled(a)
+		sids = w.mustCommit(a, 20)
+		w.store.SetSlow(20 * time.Millisecond)
+		w.store.Wipe()
+		wiped.Store(true)
+		w.sleep(10 * time.Second)
+		w.within(20*time.Second, "vouched for", w.vouched)
 		w.wantBoth(sids...)
-		if applied < 2*len(sids) {
-			t.Errorf("applied %d: this shows nothing", applied)
+		if n := int(applied.Load()); n < 2*len(sids) {
+			t.Errorf("applied %d: this shows nothing", n)
 		}
 	})
 }

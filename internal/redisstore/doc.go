@@ -9,8 +9,8 @@
 // that a wipe ends it too. It also ends when the server evicts keys, and when its
 // clock moves by more than a minute between two renewals.
 //
-// What the server holds when nobody vouches for it is an image of some earlier
-// time. Its own vouch dates it. Unless it is young enough for the log to have
+// What another server process holds than the one that was vouched for is an image
+// of some earlier time. Its own vouch dates it. Unless it is young enough for the log to have
 // everything that it lacks, the script that vouches ends all its sessions: those
 // stamped at or below the vouch's floor are over for every script from then on.
 //
@@ -22,7 +22,7 @@
 //	                              by (the refill), at and kept (Unix ms: as of when,
 //	                              and when it was renewed), floor (a stamp), ended_by
 //	                              (the refill that set it), ends (vouches withdrawn),
-//	                              holes (keys were evicted once)
+//	                              was (the id of one), holes (keys were evicted once)
 //	curfew:{region}:furthest      when the last token handed out expires, Unix ms
 //	curfew:{region}:refill:<x>    a refill under way
 //	curfew:{region}:s:<sid>       hash: one session, until it ends

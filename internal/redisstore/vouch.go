@@ -45,17 +45,21 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) {
 // failed over, threw keys away or took longer than ten minutes since
 // BeginRefill, or if a vouch was withdrawn. Repeating it is harmless.
 //
-// Unless the image found there was dated by its own vouch and is young enough,
-// its sessions are over from the same moment on.
+// Unless what it holds is known to be no image, or one that its own vouch dates
+// and that is young enough, its sessions are over from the same moment on.
 func (s *Store) Vouch(ctx context.Context, r commit.Refill, asOf time.Time) error {
-	var reckoned int64
-	if !r.Reckoned.IsZero() {
-		reckoned = min(r.Reckoned.UnixMilli(), maxStamp)
-	}
 	keys := []string{s.keys.vouch(), s.keys.refill(r.Token), s.keys.stamp(), s.keys.cuts(), s.keys.furthest()}
 	_, err := s.run(ctx, "vouch", s.scripts.vouch, keys, r.Incarnation, r.Found, r.Token, asOf.UnixMilli(),
-		min(r.Floor, maxStamp), reckoned, r.Life.Milliseconds(), r.Furthest.Milliseconds())
+		min(r.Floor, maxStamp), millisOf(r.Reckoned), r.Life.Milliseconds(), r.Furthest.Milliseconds(), millisOf(r.Seen))
 	return err
+}
+
+// millisOf is 0 for the zero time.
+func millisOf(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return min(t.UnixMilli(), maxStamp)
 }
 
 // KeepVouch renews a vouch that still holds, as of a reading of Now. It never

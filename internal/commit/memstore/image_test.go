@@ -81,6 +81,28 @@ func withdrawn(t *testing.T, s server) {
 	}
 }
 
+func samePersists(t *testing.T, s server) {
+	vouch(t, s)
+	over := s.login(time.Minute)
+	for n, back := range []bool{false, true} {
+		seen := now(t, s)
+		s.clock(time.Duration(n+1) * 2 * commit.MaxUnkept)
+		if _, err := s.KeepVouch(t.Context(), now(t, s)); !errors.Is(err, commit.ErrUnvouched) {
+			t.Fatalf("kept: %v", err)
+		}
+		refill, err := s.BeginRefill(t.Context())
+		testenv.Must(t, err)
+		refill.Reckoned, refill.Life = now(t, s), commit.MaxUnkept
+		if back {
+			refill.Seen = seen.Add(time.Second)
+		}
+		testenv.Must(t, s.Vouch(t.Context(), refill, now(t, s)))
+		if over() != back {
+			t.Errorf("over %t, put back %t", over(), back)
+		}
+	}
+}
+
 func leapt(t *testing.T, s server) {
 	vouch(t, s)
 	s.clock(2 * commit.MaxUnkept)

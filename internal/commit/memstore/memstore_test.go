@@ -117,6 +117,7 @@ func rules() map[string]func(*testing.T, server) {
 		"an image too old, or undated, ends its sessions":      oldImage,
 		"a young image keeps its sessions":                     youngImage,
 		"a withdrawn vouch takes a new refill":                 withdrawn,
+		"the same process keeps its sessions, unless put back": samePersists,
 		"a vouch ends when the clock moves too far":            leapt,
 		"a revocation outlives the tokens handed out":          outlivesTokens,
 		"a refill gives entries their whole life again":        refillLengthens,

@@ -11,6 +11,7 @@ import (
 // A vouch is dated by its claim, and says when it was last renewed.
 type vouch struct {
 	incarnation string // empty if it was withdrawn
+	was         string // its incarnation, then
 	evicted     int    // how much the server had thrown away
 	by          string // the refill that it was given for
 	at, kept    time.Time
@@ -26,6 +27,9 @@ func (s *Store) vouched() bool {
 func (s *Store) life() string { return fmt.Sprint(s.name(), " ", s.evicted, " ", s.state.ends) }
 
 func (s *Store) withdraw() {
+	if s.state.vouch.incarnation != "" {
+		s.state.vouch.was = s.state.vouch.incarnation
+	}
 	s.state.vouch.incarnation = ""
 	s.state.ends++
 }
@@ -75,7 +79,7 @@ func (c *Client) Vouch(ctx context.Context, r commit.Refill, asOf time.Time) err
 			return commit.ErrRefillLost
 		}
 		if !s.vouched() {
-			if !young(was.at, r) {
+			if !s.same(was, r) && !young(was.at, r) {
 				s.endSessions(r)
 			}
 			s.state.vouch = vouch{incarnation: s.name(), evicted: s.evicted, by: r.Token}
@@ -87,6 +91,12 @@ func (c *Client) Vouch(ctx context.Context, r commit.Refill, asOf time.Time) err
 		s.vouchAsOf(asOf)
 		return nil
 	})
+}
+
+// same reports whether this is still the process that was vouched for, and holds
+// what it held.
+func (s *Store) same(was vouch, r commit.Refill) bool {
+	return (was.incarnation == s.name() || was.was == s.name()) && !was.kept.Before(r.Seen)
 }
 
 // young reports whether an image with that date is completed by the log.

@@ -62,8 +62,10 @@ local function life_of(key)
   return incarnation() .. ' ' .. evictions() .. ' ' .. (redis.call('HGET', key, 'ends') or '0')
 end
 
--- Withdraws a vouch. Its date stays: by it the store is known to be young.
+-- Withdraws a vouch. Whose it was stays, and its date.
 local function withdraw(key)
+  local id = redis.call('HGET', key, 'id')
+  if id then redis.call('HSET', key, 'was', id) end
   redis.call('HDEL', key, 'id')
   redis.call('HINCRBY', key, 'ends', 1)
 end

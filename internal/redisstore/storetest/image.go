@@ -37,6 +37,10 @@ func oldImage(t *testing.T, r *room) {
 		"from the future":       func() { r.image(t, time.Now().Add(2*time.Minute)) },
 		"without a date":        func() { must(t, r.rdb.HDel(t.Context(), r.prefix+"vouch", "id", "at").Err()) },
 		"without stamps, dated": func() { must(t, r.rdb.Del(t.Context(), r.prefix+"vouch", r.prefix+"stamp").Err()) },
+		"its cuts evicted": func() {
+			must(t, r.rdb.HSet(t.Context(), r.prefix+"vouch", "evicted", "7").Err())
+			must(t, r.rdb.Del(t.Context(), r.prefix+"cuts").Err())
+		},
 		"without its cuts": func() {
 			r.image(t, time.Now())
 			must(t, r.rdb.Del(t.Context(), r.prefix+"cuts").Err())

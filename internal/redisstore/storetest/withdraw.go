@@ -13,6 +13,8 @@ func withdrawTests() []test {
 	return []test{
 		{"a withdrawn vouch is gone for everybody, and its sessions stay", withdrawn},
 		{"a vouch that nobody renewed for long, or whose clock has moved, ends", unkept},
+		{"a server to which nobody came for hours keeps its sessions", longAlone},
+		{"a server into which an older copy of its keys was put does not", putBack},
 		{"a server that throws keys away is not vouched for", evicted},
 		{"after keys were thrown away no list of sessions is relied on", evictedIndex},
 		{"an edge takes the vouch of an issuer that does not count evictions", olderVouch},
@@ -59,6 +61,42 @@ func unkept(t *testing.T, r *room) {
 		r.refill(t)
 		r.keep(t, time.Now())
 	}
+}
+
+// alone has nobody renew the vouch for hours, and returns the refill after that,
+// of an issuer that does not know how old the store is.
+func (r *room) alone(t *testing.T) commit.Refill {
+	t.Helper()
+	then := time.Now().Add(-5 * hour).UnixMilli()
+	must(t, r.rdb.HSet(t.Context(), r.prefix+"vouch", "at", then, "kept", then).Err())
+	for range 2 {
+		_, err := r.store.KeepVouch(t.Context(), time.Now())
+		wantError(t, "keep", err, commit.ErrUnvouched)
+	}
+	must(t, r.store.Withdraw(t.Context(), r.begin(t).Incarnation)) // another noticed it too
+	refill := r.begin(t)
+	refill.Reckoned, refill.Life = time.Now(), hour
+	return refill
+}
+
+func longAlone(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	for range 2 {
+		refill := r.alone(t)
+		refill.Seen = refill.FoundAt
+		must(t, r.store.Withdraw(t.Context(), stranger))
+		must(t, r.store.Vouch(t.Context(), refill, time.Now()))
+		_, err := r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
+		must(t, err)
+	}
+}
+
+func putBack(t *testing.T, r *room) {
+	s := r.login(t, "acme", "u1", hour, hour)
+	refill := r.alone(t)
+	refill.Seen = time.Now().Add(-time.Minute)
+	must(t, r.store.Vouch(t.Context(), refill, time.Now()))
+	r.over(t, s)
 }
 
 func evicted(t *testing.T, r *room) {
