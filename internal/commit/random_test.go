@@ -3,7 +3,9 @@ package commit_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -150,6 +152,8 @@ func (s *storm) fault() {
 		func() { s.store.LoseAcks(2) },
 		func() { s.loseStore(s.store.Wipe) }, func() { s.loseStore(s.store.Restart) },
 		func() { s.loseStore(s.failover) },
+		func() { s.loseStore(s.evict) },
+		func() { s.loseStore(s.leap) },
 
 		s.kill, s.kill,
 	}
@@ -209,6 +213,22 @@ func (s *storm) loseStore(fault func()) {
 		}
 	}
 	fault()
+}
+
+// evict throws away a revocation that somebody relies on.
+func (s *storm) evict() {
+	if sids := slices.Sorted(maps.Keys(s.answered)); len(sids) > 0 {
+		s.store.Evict(key(sids[s.rng.IntN(len(sids))]))
+	}
+}
+
+// leap moves the store's clock ahead, by which it drops what it should hold. Not
+// where servers with slow clocks are promoted: one that was lost before any issuer
+// has read its clock has handed out stamps that nobody knows of.
+func (s *storm) leap() {
+	if !s.slow {
+		s.store.Leap(time.Duration(s.rng.IntN(40)) * time.Minute)
+	}
 }
 
 // kill ends an issuer, at once or before a certain step, and starts another.

@@ -77,6 +77,13 @@ func (s *Store) SetClock(skew time.Duration) {
 	s.skew = skew
 }
 
+// Leap moves the server's clock ahead.
+func (s *Store) Leap(by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.skew += by
+}
+
 // Failover puts a replica in the server's place that had not yet got the last n
 // writes, of which it counts at most maxHistory.
 func (s *Store) Failover(n int) {
