@@ -1,8 +1,11 @@
 package commit
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/curfew-auth/curfew/internal/events"
 )
 
 // A reading is what the store's clock said, and when by ours.
@@ -21,11 +24,33 @@ func (c *Committer) SawClock(store, asked time.Time) {
 	}
 }
 
+// readClock reads the store's clock.
+func (c *Committer) readClock(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	asked := time.Now()
+	now, err := c.store.Now(ctx)
+	if err == nil {
+		c.SawClock(now, asked)
+	}
+	return err
+}
+
 // at is what the store's clock says at a time of our own. Ours only tells how
 // long ago the store's was read, by the larger of monotonic and wall time, since
 // the former stops while the machine sleeps.
 func (r reading) at(now time.Time) time.Time {
 	return r.store.Add(max(now.Sub(r.own), now.Round(0).Sub(r.own.Round(0))))
+}
+
+// ageOf is how long ago a revocation was filed, by the clock that stamps. It is
+// not less than that unless stamps had to go on from above the clock.
+func (c *Committer) ageOf(r events.Revocation) (time.Duration, bool) {
+	read := c.clock.Load()
+	if read == nil || r.Stamp <= 0 {
+		return 0, false
+	}
+	return max(0, read.at(time.Now()).Sub(time.UnixMilli(r.Stamp))), true
 }
 
 // known is at or above every stamp that the store has handed out, as far as this

@@ -63,6 +63,7 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 	c.bounds.set(staleness)
 	k.barrier.Staleness = func() time.Duration { return staleness }
 	k.barrier.Before = k.relayFirst
+	k.barrier.Age = c.ageOf
 	k.barrier.Stamp = func() int64 { return c.known() + staleness.Milliseconds() }
 	k.peers = &events.Sync{
 		Exchange: exchange, Follower: k.follower, Barrier: k.barrier,
@@ -187,7 +188,8 @@ func (k *Keeper) relayFirst(ctx context.Context) error {
 	case err == nil:
 		k.relayed, k.unread = now, time.Time{}
 		return nil
-	case !errors.Is(err, errNoOutbox):
+	case !errors.Is(err, errNoOutbox): // it can be read
+		k.unread = time.Time{}
 		return err
 	case k.unread.IsZero():
 		k.unread = time.Now()
@@ -222,6 +224,10 @@ func (k *Keeper) restoreLog(ctx context.Context) error {
 func (k *Keeper) live(ctx context.Context) iter.Seq2[events.Revocation, error] {
 	return func(yield func(events.Revocation, error) bool) {
 		if err := k.projector.Rebind(ctx); err != nil {
+			yield(events.Revocation{}, err)
+			return
+		}
+		if err := k.committer.readClock(ctx); err != nil { // for the ages of what it holds
 			yield(events.Revocation{}, err)
 			return
 		}

@@ -64,8 +64,8 @@ func TestSlowClockIsNoLeap(t *testing.T) {
 		w.settled(a)
 		lineage := a.keeper.Position().Lineage
 		for n := range 600 {
-			w.log.SetClock(time.Duration(n) * 80 * time.Millisecond) // 0.8%
-			w.sleep(10 * time.Second)
+			w.log.SetClock(time.Duration(n) * 60 * time.Millisecond) // 0.15%
+			w.sleep(40 * time.Second)
 			if !a.keeper.Answering() {
 				t.Fatalf("does not answer after %d looks", n)
 			}

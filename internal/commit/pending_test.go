@@ -115,7 +115,12 @@ func TestWhoCannotReadTheOutboxWaitsForWhoCan(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				var cut atomic.Bool
-				a := w.issuer("a")
+				a := w.issuerBy("a", accessTTL, func(op string) error {
+					if cut.Load() && op == "outbox" {
+						time.Sleep(200 * time.Millisecond) // and who can is slow
+					}
+					return nil
+				})
 				b := w.issuerBy("b", accessTTL, func(op string) error {
 					if cut.Load() && op == "outbox" {
 						return errKilled
@@ -132,8 +137,11 @@ func TestWhoCannotReadTheOutboxWaitsForWhoCan(t *testing.T) {
 					}
 				}
 				cut.Store(true)
+				w.sleep(3 * time.Second)
+				cut.Store(n%2 == 0) // it may have been read meanwhile: then the time begins anew
 				w.sleep(12*time.Second + time.Duration(n)*197*time.Millisecond)
 				w.wantRefused(edges, "while the log is away")
+				cut.Store(true)
 				w.log.SetDown(false)
 				for start := time.Now(); time.Since(start) < 8*time.Second; w.sleep(20 * time.Millisecond) {
 					w.wantRefused(edges, fmt.Sprint(time.Since(start), " after it was back"))

@@ -153,7 +153,7 @@ func (s *storm) fault() {
 		func() { s.loseStore(s.store.Wipe) }, func() { s.loseStore(s.store.Restart) },
 		func() { s.loseStore(s.failover) },
 		func() { s.loseStore(s.evict) },
-		func() { s.loseStore(s.leap) },
+		func() { s.loseStore(s.leapStore) },
 
 		s.kill, s.kill,
 	}
@@ -222,10 +222,10 @@ func (s *storm) evict() {
 	}
 }
 
-// leap moves the store's clock ahead, by which it drops what it should hold. Not
+// leapStore moves the store's clock ahead, by which it drops what it should hold. Not
 // where servers with slow clocks are promoted: one that was lost before any issuer
 // has read its clock has handed out stamps that nobody knows of.
-func (s *storm) leap() {
+func (s *storm) leapStore() {
 	if !s.slow {
 		s.store.Leap(time.Duration(s.rng.IntN(40)) * time.Minute)
 	}

@@ -72,6 +72,9 @@ func (r *Relay) once(ctx context.Context) error {
 		r.seen[rev.ID] = true
 	}
 	r.mu.Unlock()
+	if len(left) == relayLimit { // there is more than a look shows: an issuer has died with a backlog
+		return r.all(ctx)
+	}
 	return r.publish(ctx, slices.DeleteFunc(left, func(rev events.Revocation) bool { return !before[rev.ID] }))
 }
 

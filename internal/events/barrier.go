@@ -56,6 +56,8 @@ type Barrier struct {
 	Staleness func() time.Duration
 	// Elapsed is its owner's clock, which nothing sets. Time asleep may count.
 	Elapsed func() time.Duration
+	// Age returns how long ago a revocation was filed, by the store's clock.
+	Age func(Revocation) (time.Duration, bool)
 	// Before is called before each beat that answers questions: what it
 	// appends is below the beat. Its error refuses them.
 	Before func(context.Context) error
@@ -94,6 +96,7 @@ func NewBarrier(log Log, follower *Follower, by Role, id string, pace time.Durat
 		Stamp:     func() int64 { return 0 },
 		Staleness: func() time.Duration { return 0 },
 		Elapsed:   func() time.Duration { return time.Since(start) },
+		Age:       func(Revocation) (time.Duration, bool) { return 0, false },
 		Before:    func(context.Context) error { return nil },
 		log:       log, follower: follower, beat: Beat{By: by, ID: id}, pace: pace,
 	}

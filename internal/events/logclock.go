@@ -16,6 +16,10 @@ const (
 	// that a clock which runs too fast is noticed, and long enough that one
 	// which is being set right slowly is not.
 	leapWindow = 10 * time.Minute
+	// driftShare is the part of the time passed that it may get away besides,
+	// counted from the first reading: clocks that are set right slowly are
+	// set by 1 in 2,000. A year by another clock is no life of a revocation.
+	driftShare = 500
 )
 
 // ErrClockLeap: the log's clock has moved otherwise than time has passed. Its
@@ -26,8 +30,9 @@ var ErrClockLeap = errors.New("events: the log's clock has leaped")
 // A logClock compares the log's clock with our own elapsed time. It needs no
 // agreement about the hour: only what has passed since a first reading counts.
 type logClock struct {
-	mu   sync.Mutex
-	base *reading
+	mu    sync.Mutex
+	base  *reading
+	first *reading // since the last leap
 }
 
 // A reading of the log's clock was taken between two instants of ours.
@@ -46,11 +51,13 @@ func (c *logClock) read(now reading) error {
 		c.base = &now
 	}
 	if was == nil {
+		c.first = &now
 		return nil
 	}
-	if off := now.since(*was); off > leapSlack || off < -leapSlack {
-		c.base = &now
-		return fmt.Errorf("%w: %s apart from ours", ErrClockLeap, off.Round(time.Millisecond))
+	off, drift := now.since(*was), now.since(*c.first)
+	if limit := leapSlack + (now.asked-c.first.asked)/driftShare; off.Abs() > leapSlack || drift.Abs() > limit {
+		c.base, c.first = &now, &now
+		return fmt.Errorf("%w: %s apart from ours, %s in all", ErrClockLeap, off.Round(time.Millisecond), drift.Round(time.Millisecond))
 	}
 	return nil
 }

@@ -34,12 +34,12 @@ const restoreWindow = 64
 // would never end while others revoke, or while entries expire in the log a
 // moment before they do in the store.
 func (b *Barrier) Restore(ctx context.Context, live func(context.Context) iter.Seq2[Revocation, error]) (restored int, err error) {
-	first, err := b.Probe(ctx)
+	began, err := b.probe(ctx, tree{})
 	if err != nil {
 		return 0, err
 	}
-	leaps := b.leaps.Load()
-	appended, err := b.appendMissing(ctx, first, live(ctx), leaps != b.restored.Load())
+	first, leaps := began.pos, b.leaps.Load()
+	appended, err := b.appendMissing(ctx, began, live(ctx), leaps != b.restored.Load())
 	if err == nil && len(appended) > 0 {
 		err = b.arrived(ctx, first, appended)
 	}
@@ -68,8 +68,8 @@ func (b *Barrier) probeSince(ctx context.Context, first Position) (Position, err
 // appendMissing returns what it appended. After a leap of the log's clock that is
 // everything: what is still there was stamped by the clock as it was, and will
 // expire early by the clock as it is.
-func (b *Barrier) appendMissing(ctx context.Context, upTo Position, live iter.Seq2[Revocation, error], leapt bool) (holding, error) {
-	held, err := b.held(ctx, 0, upTo)
+func (b *Barrier) appendMissing(ctx context.Context, began found, live iter.Seq2[Revocation, error], leapt bool) (holding, error) {
+	held, err := b.heldBy(ctx, began)
 	if err != nil {
 		return nil, err
 	}
@@ -86,10 +86,10 @@ func (b *Barrier) appendMissing(ctx context.Context, upTo Position, live iter.Se
 		if err != nil {
 			return appended, errors.Join(err, appends.Wait())
 		}
-		if held.has(r) || appended.has(r) {
+		if held.has(r) && !b.goesEarly(held[r.ID].age, r) || appended.has(r) {
 			continue
 		}
-		appended.add(r)
+		appended.add(r, 0)
 		appends.Go(func() error {
 			_, err := Publish(ctx, b.log, r)
 			return err
@@ -104,32 +104,65 @@ func (b *Barrier) arrived(ctx context.Context, first Position, appended holding)
 	if err != nil {
 		return err
 	}
-	held, err := b.held(ctx, first.Seq, pos)
+	held, _, err := b.held(ctx, first.Seq, pos, time.Time{})
 	if err != nil {
 		return err
 	}
-	for id, stamp := range appended {
-		if got, ok := held[id]; !ok || got < stamp {
+	for id, want := range appended {
+		if got, ok := held[id]; !ok || got.stamp < want.stamp {
 			return fmt.Errorf("%w: lost what had just been restored", ErrDiverged)
 		}
 	}
 	return nil
 }
 
-// A holding is a set of revocations, by id; of a cutoff it has the stamp up to
-// which it covers. A cutoff may come under two stamps: if its issuer did not hear
-// from the store, it was appended under a higher one than it is relayed under.
-type holding map[string]int64
+// goesEarly reports whether the log will drop a revocation too early: by its clock
+// it is older than by the store's. The log's clock has leaped, perhaps while nobody
+// looked.
+func (b *Barrier) goesEarly(age time.Duration, r Revocation) bool {
+	store, ok := b.Age(r)
+	return ok && age > store+leapSlack
+}
 
-func (h holding) add(r Revocation) {
-	if !h.has(r) {
-		h[strings.Clone(r.ID)] = covers(r) // not the whole text that it was decoded from
+// heldBy is what the log held when it was looked at. Replicas expire by clocks of
+// their own, so whoever reads another may read less: it has to be what the
+// follower has read, for which the epoch is to be admitted.
+func (b *Barrier) heldBy(ctx context.Context, at found) (holding, error) {
+	upTo := at.pos
+	upTo.Seq = at.state.LastSeq
+	held, read, err := b.held(ctx, 0, upTo, at.state.Now)
+	if err != nil {
+		return nil, err
 	}
+	if tally, ok := read.upTo(at.state); !ok || tally != at.tally {
+		b.follower.Replay()
+		return nil, fmt.Errorf("%w: another reader has read others", ErrIncomplete)
+	}
+	return held, nil
+}
+
+// A holding is a set of revocations, by id. A cutoff may come under two stamps: if
+// its issuer did not hear from the store, it was appended under a higher one than
+// it is relayed under.
+type holding map[string]holds
+
+type holds struct {
+	stamp int64         // up to which a cutoff covers
+	age   time.Duration // of the latest, by the log's clock
+}
+
+func (h holding) add(r Revocation, age time.Duration) {
+	was, ok := h[r.ID]
+	now := holds{stamp: max(was.stamp, covers(r)), age: age}
+	if ok {
+		now.age = min(age, was.age)
+	}
+	h[strings.Clone(r.ID)] = now // not the whole text that it was decoded from
 }
 
 func (h holding) has(r Revocation) bool {
-	stamp, ok := h[r.ID]
-	return ok && stamp >= covers(r)
+	held, ok := h[r.ID]
+	return ok && held.stamp >= covers(r)
 }
 
 func covers(r Revocation) int64 {
@@ -140,31 +173,32 @@ func covers(r Revocation) int64 {
 }
 
 // held reads the log up to a position, and returns the revocations that stand
-// behind a sequence.
-func (b *Barrier) held(ctx context.Context, behind uint64, upTo Position) (holding, error) {
+// behind a sequence, with their ages at an instant of its clock, and a census.
+func (b *Barrier) held(ctx context.Context, behind uint64, upTo Position, now time.Time) (holding, *census, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stalled := time.AfterFunc(readPatience, func() { cancel(ErrUnavailable) })
 	defer stalled.Stop()
-	all := make(holding)
+	all, read := make(holding), &census{}
 	for m, err := range b.log.Follow(ctx, Cursor{}) {
 		if err != nil {
-			return nil, cause(ctx, err)
+			return nil, nil, cause(ctx, err)
 		}
 		stalled.Reset(readPatience)
 		if m.Epoch != upTo.Epoch {
-			return nil, ErrDiverged
+			return nil, nil, ErrDiverged
 		}
+		read.add(m)
 		if m.Kind == KindRevocation && m.Seq > behind {
 			if r, err := DecodeRevocation(m.Data); err == nil {
-				all.add(r)
+				all.add(r, now.Sub(m.Time))
 			}
 		}
 		if m.Seq >= upTo.Seq {
-			return all, nil
+			return all, read, nil
 		}
 	}
-	return nil, ErrUnavailable
+	return nil, nil, ErrUnavailable
 }
 
 // Publish appends one revocation to the log, which keeps it for as long as its

@@ -1,0 +1,126 @@
+package commit_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/curfew-auth/curfew/internal/events"
+)
+
+// replicated is a log of replicas that expire by clocks of their own. Each reader is
+// bound to one of them; some are ahead, and never lead.
+type replicated struct {
+	events.Log
+	ahead time.Duration
+	bound func() (toOneAhead bool)
+}
+
+func (l replicated) Follow(ctx context.Context, after events.Cursor) iter.Seq2[events.Message, error] {
+	return func(yield func(events.Message, error) bool) {
+		ahead, began := l.bound(), time.Now()
+		for m, err := range l.Log.Follow(ctx, after) {
+			if err == nil && ahead && m.Kind == events.KindRevocation && m.Time.Before(began) && m.Time.Add(m.TTL).Before(began.Add(l.ahead)) {
+				continue // it has expired there
+			}
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+}
+
+// An issuer that reads the log from a replica which has dropped revocations early
+// must not admit that reading because another reader, bound elsewhere, finds them.
+func TestReadFromAReplicaThatIsAhead(t *testing.T) {
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				rng := rand.New(rand.NewPCG(seed, 9))
+				log := replicated{w.log, 20 * time.Minute, func() bool { return rng.IntN(3) == 0 }}
+				a := w.issuerOn("a", log)
+				w.settled(a)
+				sids := w.mustCommit(a, 1)
+				w.sleep(11 * time.Minute)
+				a.kill()
+				b := w.issuerOn("b", log)
+				w.settled(b)
+				var late []*edge
+				for n := range 3 {
+					late = append(late, w.edgeOn(fmt.Sprint("late ", n), log))
+				}
+				for range 100 {
+					w.sleep(200 * time.Millisecond)
+					for n, e := range late {
+						if e.accepts(sids[0]) {
+							t.Fatalf("edge %d, fresh %t, accepts what was revoked 11 minutes ago", n, e.fresh())
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+// The log's clock leaps while no issuer lives to see it.
+func TestLeapWhileNoIssuerLives(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.issuer("a")
+		w.settled(a)
+		sids := w.mustCommit(a, 1)
+		w.sleep(10 * time.Second)
+		a.kill()
+		w.log.SetClock(20 * time.Minute)
+		w.settled(w.issuer("b"))
+		w.sleep(11 * time.Minute)
+		late := w.edge("late")
+		w.within(20*time.Second, "fresh", late.fresh)
+		if late.accepts(sids[0]) {
+			t.Error("accepts what was revoked 11 minutes ago: it has expired early")
+		}
+	})
+}
+
+// A backlog that is larger than a look at the outbox, of an issuer that has died,
+// does not wait for many looks.
+func TestRelayOfALargeBacklog(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.issuer("a")
+		w.settled(a)
+		c := w.committer(w.store.Client(nil))
+		w.log.SetDown(true)
+		for n := range 3000 {
+			if _, err := c.Revoke(w.ctx, events.ScopeSession, fmt.Sprint(n), "", ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.log.SetDown(false)
+		w.within(5*time.Second, "relayed", func() bool { return w.store.Unsettled() == 0 })
+	})
+}
+
+// A clock of the log that runs a little fast, by less than a leap in ten minutes,
+// adds up over the life of a long token.
+func TestClockThatGainsOverALongLife(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const life = 8 * time.Hour
+		a := w.issuerBy("a", life, func(string) error { return nil })
+		w.settled(a)
+		sids := w.mustCommit(a, 1)
+		start, off := time.Now(), time.Duration(0)
+		for time.Since(start) < life-17*time.Minute {
+			w.sleep(10*time.Minute + 2*time.Second)
+			off += 28 * time.Second
+			w.log.SetClock(off)
+		}
+		w.sleep(life - 3*time.Minute - time.Since(start))
+		late := w.edge("late")
+		w.within(20*time.Second, "fresh", late.fresh)
+		if late.accepts(sids[0]) {
+			t.Error("accepts what was revoked, 3 minutes before the token ends")
+		}
+	})
+}
