@@ -127,11 +127,11 @@ proctype KeepStore(byte i) {
 
 #define LOGMAY   (!lR || sR || !r200)
 #define STOREMAY (!sR || lR || !r200)
-/* What only the projector has read and the log then loses is missed by every audit: see README, "Known limits". */
+/* A loss that one issuer can see and another cannot, or the projector alone: see README, "What remains". */
 #ifdef FIRSTREADER
 #define NOTICED true
 #else
-#define NOTICED ((read[0] && read[NI-1]) || !projected)
+#define NOTICED ((read[0] && read[NI-1]) || (!read[0] && !read[NI-1] && !projected))
 #endif
 #define UNVOUCH vouched = false; token[0] = false; token[NI-1] = false
 proctype Faults() {
