@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/testenv/poll"
@@ -81,7 +82,8 @@ func restoreOld(ctx context.Context, r *run) error {
 	return errors.Join(r.redis.Kill(), r.redis.RestoreImage(ctx, image), restartIssuers(len(r.issuers))(ctx, r))
 }
 
-// forget lets all clocks of the servers leap, and waits for the log.
+// forget lets all clocks of the servers leap, and waits until the log has dropped
+// why the sessions ended. What no store had applied stays for longer.
 func (r *run) forget(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, recoveryLimit)
 	defer cancel()
@@ -90,14 +92,31 @@ func (r *run) forget(ctx context.Context) error {
 		return err
 	}
 	return r.onLog(func(log events.Log) error {
-		return poll.Until(ctx, func() error {
-			state, err := log.State(ctx)
-			if err == nil && state.Revocations > 0 {
-				err = fmt.Errorf("the log still holds %d revocations", state.Revocations)
-			}
-			return err
-		})
+		return poll.Until(ctx, func() error { return r.forgotten(ctx, log) })
 	})
+}
+
+// forgotten is an error while the log holds a revocation of one of the sessions.
+func (r *run) forgotten(ctx context.Context, log events.Log) error {
+	state, err := log.State(ctx)
+	if err != nil || state.Revocations == 0 {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for m, err := range log.Follow(ctx, events.Cursor{}) {
+		if err != nil {
+			return err
+		}
+		held, err := events.DecodeRevocation(m.Data)
+		if err == nil && slices.ContainsFunc(r.old, func(s *session) bool { return s.sid == held.Subject }) {
+			return fmt.Errorf("the log still holds the revocation of %s", held.Subject)
+		}
+		if m.Pending == 0 {
+			return nil
+		}
+	}
+	return errors.New("the log ended")
 }
 
 // refreshEnded tries to bring the ended sessions back. That none comes back is a
