@@ -15,14 +15,24 @@ import (
 // words, and read the whole log; it cannot write.
 type liar struct {
 	events.Exchange
-	lie func(ctx context.Context, q events.Question) (events.Answer, error)
 
 	mu       sync.Mutex
+	lie      func(ctx context.Context, q events.Question) (events.Answer, error)
 	recorded []events.Answer // honest ones, to other questions
 }
 
 func (l *liar) Ask(ctx context.Context, q events.Question) (events.Answer, error) {
-	return l.lie(ctx, q)
+	l.mu.Lock()
+	lie := l.lie
+	l.mu.Unlock()
+	return lie(ctx, q)
+}
+
+// honestly ends the lies.
+func (l *liar) honestly() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lie = l.honest
 }
 
 func (l *liar) honest(ctx context.Context, q events.Question) (events.Answer, error) {
@@ -35,6 +45,16 @@ func (l *liar) honest(ctx context.Context, q events.Question) (events.Answer, er
 	return a, err
 }
 
+// first is the first answer that was recorded, nil if there is none.
+func (l *liar) first() *events.Answer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.recorded) == 0 {
+		return nil
+	}
+	return &l.recorded[0]
+}
+
 // Whoever may answer the question, and lies, makes no edge fresh. The lies that
 // tell of a beat which does not commit to the question would make it fresh as of
 // a time after a revocation that it has not read.
@@ -45,10 +65,10 @@ func TestLiesMakeNobodyFresh(t *testing.T) {
 			return l.honest(ctx, other)
 		},
 		"an old answer": func(l *liar, ctx context.Context, _ events.Question) (events.Answer, error) {
-			if len(l.recorded) == 0 {
-				return l.honest(ctx, other)
+			if old := l.first(); old != nil {
+				return *old, nil
 			}
-			return l.recorded[0], nil
+			return l.honest(ctx, other)
 		},
 		"the beat of one with the seal of another": func(l *liar, ctx context.Context, q events.Question) (events.Answer, error) {
 			a, err := l.honest(ctx, q)
@@ -95,7 +115,7 @@ func TestLiesMakeNobodyFresh(t *testing.T) {
 					time.Sleep(time.Second)
 					wantFresh(t, false, e)
 				}
-				l.lie = l.honest // so that something was shown
+				l.honestly() // so that something was shown
 				time.Sleep(5 * time.Second)
 				wantFresh(t, true, e)
 			})
