@@ -202,3 +202,21 @@ func TestRelayRemembersWhatItHasSeen(t *testing.T) {
 		}
 	})
 }
+
+// A backlog that is larger than a look at the outbox, of an issuer that has died,
+// does not wait for as many looks.
+func TestRelayOfALargeBacklog(t *testing.T) {
+	inWorld(t, func(w *world) {
+		c := w.committer(w.store.Client(nil))
+		w.log.SetDown(true)
+		for n := range 1200 {
+			if _, err := c.Revoke(w.ctx, events.ScopeSession, fmt.Sprint(n), "", ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.log.SetDown(false)
+		if err := commit.RelayOnce(w.store.Client(nil), w.log)(w.ctx); err != nil || w.store.Unsettled() != 0 {
+			t.Fatalf("%v, %d left after a look", err, w.store.Unsettled())
+		}
+	})
+}

@@ -84,24 +84,6 @@ func TestLeapWhileNoIssuerLives(t *testing.T) {
 	})
 }
 
-// A backlog that is larger than a look at the outbox, of an issuer that has died,
-// does not wait for many looks.
-func TestRelayOfALargeBacklog(t *testing.T) {
-	inWorld(t, func(w *world) {
-		a := w.issuer("a")
-		w.settled(a)
-		c := w.committer(w.store.Client(nil))
-		w.log.SetDown(true)
-		for n := range 3000 {
-			if _, err := c.Revoke(w.ctx, events.ScopeSession, fmt.Sprint(n), "", ""); err != nil {
-				t.Fatal(err)
-			}
-		}
-		w.log.SetDown(false)
-		w.within(5*time.Second, "relayed", func() bool { return w.store.Unsettled() == 0 })
-	})
-}
-
 // A clock of the log that runs a little fast, by less than a leap in ten minutes,
 // adds up over the life of a long token.
 func TestClockThatGainsOverALongLife(t *testing.T) {
