@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,11 +37,15 @@ func (l replicated) Follow(ctx context.Context, after events.Cursor) iter.Seq2[e
 // An issuer that reads the log from a replica which has dropped revocations early
 // must not admit that reading because another reader, bound elsewhere, finds them.
 func TestReadFromAReplicaThatIsAhead(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				rng := rand.New(rand.NewPCG(seed, 9))
-				log := replicated{w.log, 20 * time.Minute, func() bool { return rng.IntN(3) == 0 }}
+				rng, turn := rand.New(rand.NewPCG(seed, 9)), sync.Mutex{}
+				log := replicated{w.log, 20 * time.Minute, func() bool {
+					turn.Lock()
+					defer turn.Unlock()
+					return rng.IntN(3) == 0
+				}}
 				a := w.issuerOn("a", log)
 				w.settled(a)
 				sids := w.mustCommit(a, 1)
