@@ -47,6 +47,7 @@ type Guard struct {
 
 	revokedKeys *revokedKeys
 	reporter    *fleet.Reporter
+	reserve     fleet.Reserve
 
 	nc          *nats.Conn
 	rdb         redis.UniversalClient
@@ -99,6 +100,7 @@ func (g *Guard) openMemory() (err error) {
 	if err != nil {
 		return err
 	}
+	g.reserve.Elapsed = g.copy.Now
 	g.clocks = newClocks(g.copy.Now, cfg.Log)
 	if g.tokens, err = cache.NewTokens[*verified](cfg.CacheEntries, tokenBytes); err != nil {
 		return err
@@ -209,6 +211,7 @@ func (g *Guard) applyRevocation(m events.Message) {
 		return
 	}
 	g.hold(r)
+	g.reserve.Keep(r, m)
 	g.copy.TraceApplied(m.Epoch, m.Seq, r.ID, m.TTL)
 	g.propagated(m, r)
 	g.wakeLive(r)

@@ -18,7 +18,7 @@ const loadWindow = time.Second
 func (g *Guard) newReporter() *fleet.Reporter {
 	return &fleet.Reporter{
 		Conn: g.nc, Region: g.config.Region, ID: g.config.ID, Life: fleet.NewLife(), Elapsed: g.copy.Now,
-		Report: g.report, Watch: g.follower.Watch, Holds: g.holds, Poke: g.changed, Log: g.config.Log,
+		Report: g.report, Watch: g.follower.Watch, Holds: g.holds, Reserve: &g.reserve, Poke: g.changed, Log: g.config.Log,
 	}
 }
 

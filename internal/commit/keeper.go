@@ -19,6 +19,11 @@ const reapInterval = time.Second
 // A Keeper keeps log and store equal, and vouches for each only while it is
 // whole. Every issuer runs one.
 type Keeper struct {
+	// Offers are revocations that edges hold, the third copy; known are the
+	// fingerprints of those that the store holds. It may be left out, and must
+	// not be changed once the keeper runs.
+	Offers func(ctx context.Context, known []uint64) iter.Seq[events.Revocation]
+
 	store     Store
 	log       events.Log
 	exchange  events.Exchange
@@ -55,6 +60,9 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 		store: c.store, log: c.log, exchange: exchange, committer: c,
 		interval: staleness / 4, slog: logger,
 		begun: make(chan struct{}),
+		Offers: func(context.Context, []uint64) iter.Seq[events.Revocation] {
+			return func(func(events.Revocation) bool) {}
+		},
 		relay: &Relay{store: c.store, log: c.log, read: c.reader.HasRead, slog: logger},
 	}
 	k.follower = c.reader
@@ -218,7 +226,7 @@ func (k *Keeper) restoreLog(ctx context.Context) error {
 	return err
 }
 
-// live is what the store holds. The projector may be writing into it what it
+// live is what the store holds, and what edges hold besides. The projector may be writing into it what it
 // has read from a log that is gone by now: that has to be among it, since
 // nobody would put it back later.
 func (k *Keeper) live(ctx context.Context) iter.Seq2[events.Revocation, error] {
@@ -231,7 +239,20 @@ func (k *Keeper) live(ctx context.Context) iter.Seq2[events.Revocation, error] {
 			yield(events.Revocation{}, err)
 			return
 		}
-		k.store.Live(ctx)(yield)
+		var known []uint64
+		for r, err := range k.store.Live(ctx) {
+			if err == nil {
+				known = append(known, r.Fingerprint())
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+		for r := range k.Offers(ctx, known) {
+			if !yield(r, nil) {
+				return
+			}
+		}
 	}
 }
 

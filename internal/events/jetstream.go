@@ -55,6 +55,9 @@ func (l *JetStream) Ensure(ctx context.Context) error {
 func (l *JetStream) Append(ctx context.Context, r Record) (uint64, error) {
 	msg := nats.NewMsg(l.subjects.of(r))
 	msg.Data = r.Data
+	if r.Mark != "" {
+		msg.Header.Set(markHeader, r.Mark)
+	}
 	ctx, end := publishing(ctx, msg)
 	defer end()
 	ack, err := l.js.PublishMsg(ctx, msg,

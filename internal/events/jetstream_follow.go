@@ -127,7 +127,7 @@ func (l *JetStream) message(raw *nats.Msg, d delivery, epoch string) Message {
 		m.TTL, _ = time.ParseDuration(ttl)
 	}
 	if m.Kind == KindRevocation {
-		m.Traceparent = traceOf(raw.Header)
+		m.Mark, m.Traceparent = raw.Header.Get(markHeader), traceOf(raw.Header)
 	}
 	return m
 }

@@ -26,6 +26,8 @@ type Record struct {
 	// TTL is how long the log keeps the record, by the log's own clock; at
 	// least a second.
 	TTL time.Duration
+	// Mark shows issuers that one of them wrote Data; empty if there is none.
+	Mark string
 }
 
 // A Message is a committed record.
@@ -41,6 +43,8 @@ type Message struct {
 	Kind    Kind
 	TTL     time.Duration
 	Data    []byte
+	// Mark is that of the record. Nobody but an issuer can check it.
+	Mark string
 	// Traceparent is the W3C Trace Context that it was published in, if any.
 	Traceparent string
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // A Scope says what one revocation covers.
@@ -100,6 +102,10 @@ func (r Revocation) TTL() time.Duration {
 // Filing names the filing in a store that gave the revocation its stamp. After the
 // store has lost it, the same revocation is filed once more, under another.
 func (r Revocation) Filing() string { return r.ID + " " + strconv.FormatInt(r.Stamp, 10) }
+
+// Fingerprint is a short name of the filing, for leaving out what is known
+// already. It proves nothing.
+func (r Revocation) Fingerprint() uint64 { return xxhash.Sum64String(r.Filing()) }
 
 // Encode returns the revocation's form on the log and in the store. It refuses
 // one that is to live longer than MaxTTL: no holder would keep it that long.

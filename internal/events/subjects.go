@@ -33,6 +33,12 @@ func (s Subjects) Report() string { return s.prefix() + "report" }
 // ReportOf carries the same questions to one edge.
 func (s Subjects) ReportOf(id string) string { return s.prefix() + "report." + id }
 
+// Offer carries an issuer's question for revocations to one edge, over core NATS.
+func (s Subjects) Offer() string { return s.prefix() + "offer" }
+
+// OfferAll carries the same question to every edge.
+func (s Subjects) OfferAll() string { return s.prefix() + "offer.all" }
+
 // Session carries one kind of session event to the audit stream; "*" matches
 // all.
 func (s Subjects) Session(kind string) string { return s.prefix() + "session." + kind }

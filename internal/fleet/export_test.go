@@ -3,6 +3,8 @@ package fleet
 import (
 	"fmt"
 	"time"
+
+	"github.com/curfew-auth/curfew/internal/events"
 )
 
 // HeardSince makes a registry that listens believe that it has for longer.
@@ -40,3 +42,9 @@ func SealFor(l *Life, issuer, data string) string { return seal(shared(l.key, is
 
 // Farewell is the goodbye of a life.
 func Farewell(l *Life) string { return l.farewell() }
+
+// Size is what a reserve holds.
+func (r *Reserve) Size() (entries, bytes int) { return r.held.Len(), r.bytes }
+
+// Has reports whether a reserve holds a revocation.
+func (r *Reserve) Has(rev events.Revocation) bool { return r.held.Contains(rev.Fingerprint()) }

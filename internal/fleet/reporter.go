@@ -39,6 +39,8 @@ type Reporter struct {
 	// Holds reports whether the edge refuses by its own copy all that the
 	// entry covers.
 	Holds func(Entry) bool
+	// Reserve is what the edge offers to issuers who have lost the log.
+	Reserve *Reserve
 	// Poke makes it report at once, after a change of state for example.
 	Poke <-chan struct{}
 	Log  *slog.Logger
@@ -68,6 +70,7 @@ func (r *Reporter) Run(ctx context.Context) {
 		}
 		defer func() { _ = sub.Unsubscribe() }()
 	}
+	defer r.serveOffers()()
 	back := events.Reconnects(r.Conn)
 	for ctx.Err() == nil {
 		if err := r.publish(false); err != nil {

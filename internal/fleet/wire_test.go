@@ -81,6 +81,7 @@ func edgeOn(nc *nats.Conn, id string) *edge {
 	e.Reporter = &fleet.Reporter{
 		Conn: nc, Region: "local", ID: id, Life: fleet.NewLife(), Log: quiet, Elapsed: func() time.Duration { return time.Since(start) },
 		Report: e.report, Watch: e.watch, Holds: e.holds,
+		Reserve: &fleet.Reserve{Elapsed: func() time.Duration { return time.Since(start) }},
 	}
 	return e
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net"
 	"sync"
@@ -168,10 +169,13 @@ func (i *Issuer) openServers(registry prometheus.Registerer) (err error) {
 func (i *Issuer) assemble() {
 	cfg := i.config
 	i.store = redisstore.New(i.rdb, cfg.Region)
-	i.revoker = commit.NewCommitter(i.store, i.stream, cfg.IssuerURL, cfg.AccessTTL, i.log)
+	i.revoker = commit.NewCommitter(i.store, events.Marking(i.stream, i.keys.Mark), cfg.IssuerURL, cfg.AccessTTL, i.log)
 	i.revoker.SessionMax = cfg.SessionMax
 	i.keeper = commit.NewKeeper(i.revoker, events.NewNATSExchange(i.nc, cfg.Region), uuid.NewString(), cfg.Staleness, i.log)
 	i.fleet = fleet.NewRegistry(i.nc, cfg.Region, i.keeper.Staleness, i.keeper.Position, i.log)
+	i.keeper.Offers = func(ctx context.Context, known []uint64) iter.Seq[events.Revocation] {
+		return i.fleet.Offers(ctx, known, i.keys.Marked)
+	}
 	i.sessions = session.NewService(session.Parts{
 		Store: i.store, Revoker: i.revoker, Minter: i.keys, Users: i.logins, Trail: i.trail,
 		Attempts: redisstore.NewAttempts(i.rdb, cfg.Region), Metrics: i.meter,

@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		"an interrupted follow ends":          interrupted,
 		"state counts revocations":            stateCounts,
 		"records expire":                      expires,
+		"marks are kept":                      marks,
 		"duplicates are kept":                 duplicates,
 		"concurrent appends share one order":  concurrent,
 	} {
@@ -89,6 +90,20 @@ func resumes(t *testing.T, h Harness) {
 	rest := mustCollect(t, h.Log, cursor(first[3]), 6)
 	if rest[0].Seq != seqs[4] || rest[5].Seq != seqs[9] {
 		t.Errorf("resumed with %d to %d, want %d to %d", rest[0].Seq, rest[5].Seq, seqs[4], seqs[9])
+	}
+}
+
+func marks(t *testing.T, h Harness) {
+	ensure(t, h)
+	marked := events.Marking(h.Log, func(data []byte) string { return "by an issuer: " + string(data) })
+	for n, log := range []events.Log{h.Log, marked} {
+		if _, err := log.Append(t.Context(), revocation(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := mustCollect(t, h.Log, events.Cursor{}, 2)
+	if got[0].Mark != "" || got[1].Mark != "by an issuer: data 1" {
+		t.Errorf("marks %q and %q", got[0].Mark, got[1].Mark)
 	}
 }
 

@@ -1,0 +1,72 @@
+package token
+
+import (
+	"crypto"
+	"crypto/elliptic"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestMark(t *testing.T) {
+	data := []byte("a revocation")
+	old, young := edKey(t), ecKey(t, elliptic.P256())
+	both := testKeyring(t, map[string]crypto.Signer{"a.1": old, "b": young})
+	before := testKeyring(t, map[string]crypto.Signer{"a.1": old})
+	stranger := testKeyring(t, map[string]crypto.Signer{"a.1": edKey(t), "b": young})
+	mark := both.Mark(data)
+	for _, tc := range []struct {
+		what string
+		by   *Keyring
+		data []byte
+		mark string
+		want bool
+	}{
+		{"its own", both, data, mark, true},
+		{"of before a rotation", both, data, before.Mark(data), true},
+		{"of a key that it has not", before, data, mark, false},
+		{"of another key of the same name", stranger, data, before.Mark(data), false},
+		{"of other data", both, append(data, '!'), mark, false},
+		{"cut", both, data, mark[:len(mark)-1], false},
+		{"under another name", both, data, "a.1" + mark[strings.LastIndexByte(mark, '.'):], false},
+		{"no name", both, data, mark[strings.LastIndexByte(mark, '.'):], false},
+		{"no dot", both, data, "b", false},
+		{"none", both, data, "", false},
+	} {
+		if got := tc.by.Marked(tc.data, tc.mark); got != tc.want {
+			t.Errorf("mark %s: %t, want %t", tc.what, got, tc.want)
+		}
+	}
+}
+
+// Edges know the secret of HS256: it must not mark.
+func TestSecretDoesNotMark(t *testing.T) {
+	dir, data := t.TempDir(), []byte("a revocation")
+	asymmetric := openKeyring(t, dir, true)
+	symmetric := openWith(t, KeyringConfig{Dir: dir, HS256Secret: strings.Repeat("secret-", 8)})
+	if mark := symmetric.Mark(data); !asymmetric.Marked(data, mark) {
+		t.Errorf("the mark %q is not of a key in the directory", mark)
+	}
+}
+
+// A mark is good for as long as its key is published.
+func TestMarkOfARetiredKey(t *testing.T) {
+	key := edKey(t)
+	k := testKeyring(t, map[string]crypto.Signer{"a": key})
+	data := []byte("a revocation")
+	mark := k.Mark(data)
+	k.cfg.Keep = time.Minute
+	files := k.ring.Load().files
+	next := files["a"]
+	next.key.created, next.key.made = time.Now().Add(-time.Hour), true
+	other := testKeyring(t, map[string]crypto.Signer{"b": edKey(t)}).ring.Load().files["b"]
+	other.key.created = time.Now().Add(-30 * time.Minute)
+	r, err := k.newRing(map[string]keyFile{"a": next, "b": other}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.ring.Store(r)
+	if k.Marked(data, mark) {
+		t.Error("a retired key marks")
+	}
+}
