@@ -73,8 +73,8 @@ func TestRevokedKeyOfAnEdgeThatCannotFetchTheSet(t *testing.T) {
 	n.eventually(t, ours, nil)
 	n.eventually(t, theirs, nil)
 	m.withhold.Store(true)
-	p.broken.Store(true)
-	for iss, kid := range map[string]string{issuer: m.keys.SigningKeyID(), p.url: "k-1"} {
+	p.Broken.Store(true)
+	for iss, kid := range map[string]string{issuer: m.keys.SigningKeyID(), p.URL: "k-1"} {
 		r := revocation(events.ScopeKey, kid)
 		r.Issuer, r.TTLMillis = iss, 1000
 		_, err := events.Publish(t.Context(), m.log, r)

@@ -96,7 +96,7 @@ func TestTokenWithoutIDIsKeptAlone(t *testing.T) {
 	ended, other := p.token(claims{"jti": nil}), p.token(claims{"jti": nil, "sid": "s-2"})
 	n.eventually(t, ended, nil)
 	r := revocation(events.ScopeSession, "s-1")
-	r.Issuer = p.url
+	r.Issuer = p.URL
 	testenv.Must(t, m.store.Apply(t.Context(), []events.Revocation{r}))
 	n.eventually(t, ended, guard.ErrRevoked)
 	m.forget()

@@ -32,14 +32,14 @@ func TestTrustedIdentity(t *testing.T) {
 	id, err := n.Check(t.Context(), raw)
 	id.ExpiresAt = time.Time{}
 	want := guard.Identity{
-		Issuer: p.url, UserID: "u-1", SessionID: "s-1", Tenant: "acme", Roles: []string{"admin"}, Scope: "read", TokenID: "j-1",
+		Issuer: p.URL, UserID: "u-1", SessionID: "s-1", Tenant: "acme", Roles: []string{"admin"}, Scope: "read", TokenID: "j-1",
 	}
 	if err != nil || !reflect.DeepEqual(id, want) {
 		t.Errorf("%+v, %v, want %+v", id, err, want)
 	}
 	for name, c := range map[string]claims{
 		"ID token": {"nonce": "n"}, "another audience": {"aud": "x"}, "too long": {"exp": time.Now().Unix() + 3700}, "ids missing": {"jti": nil, "sid": nil, "sub": nil},
-		"unknown issuer": {"iss": p.url + "/"}, "our issuer": {"iss": issuer},
+		"unknown issuer": {"iss": p.URL + "/"}, "our issuer": {"iss": issuer},
 	} {
 		if _, err := n.Check(t.Context(), p.token(c)); !errors.Is(err, guard.ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
@@ -65,8 +65,8 @@ func TestIssuersAreKeptApart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m, a, b := newMesh(t), newProvider(t), newProvider(t)
 			kid := m.keys.SigningKeyID()
-			a.rotate(kid)
-			b.rotate(kid)
+			a.Rotate(kid)
+			b.Rotate(kid)
 			if r.Scope == events.ScopeKey {
 				r.Subject = kid
 			}
@@ -77,8 +77,8 @@ func TestIssuersAreKeptApart(t *testing.T) {
 			m.keep()
 			byStore := m.node(func(c *guard.Config) { trusting(a, b)(c); c.NATSURL = "nats://127.0.0.1:1" })
 			byCopy := m.node(func(c *guard.Config) { trusting(a, b)(c); c.RedisURL = "" })
-			of := map[string]string{issuer: m.token("s-1", "j-1", time.Hour), a.url: a.token(nil), b.url: b.token(nil)}
-			for _, revoked := range []string{a.url, issuer, b.url} {
+			of := map[string]string{issuer: m.token("s-1", "j-1", time.Hour), a.URL: a.token(nil), b.URL: b.token(nil)}
+			for _, revoked := range []string{a.URL, issuer, b.URL} {
 				for _, raw := range of {
 					byStore.eventually(t, raw, nil)
 					byCopy.eventually(t, raw, nil)
@@ -100,7 +100,7 @@ func TestTrustedKeysAreKeptApart(t *testing.T) {
 	n.eventually(t, a.token(nil), nil)
 	n.eventually(t, b.token(nil), nil)
 	for name, raw := range map[string]string{
-		"of a, by b": a.signedBy(b.key.Load().private, nil), "of b, by a": b.signedBy(a.key.Load().private, nil),
+		"of a, by b": a.SignedBy(b.Key(), usual(nil)), "of b, by a": b.SignedBy(a.Key(), usual(nil)),
 		"of ours, by a": a.token(claims{"iss": issuer, "sid": "s", "iat_ms": time.Now().UnixMilli(), "tid": "default"}),
 	} {
 		if _, err := n.Check(t.Context(), raw); !errors.Is(err, guard.ErrInvalid) {
@@ -113,7 +113,7 @@ func TestTrustedKeysAreKeptApart(t *testing.T) {
 // else's are touched.
 func TestTrustedKeysUnavailable(t *testing.T) {
 	m, a, b := newMesh(t), newProvider(t), newProvider(t)
-	a.broken.Store(true)
+	a.Broken.Store(true)
 	m.keep()
 	n := m.node(trusting(a, b))
 	testenv.Eventually(t, ceiling, n.Ready) // does not wait for a
@@ -121,19 +121,19 @@ func TestTrustedKeysUnavailable(t *testing.T) {
 	n.eventually(t, m.token("s", "", time.Hour), nil)
 	first := a.token(nil)
 	n.want(t, first, guard.ErrUnknown)
-	a.broken.Store(false)
+	a.Broken.Store(false)
 	n.eventually(t, first, nil)
 
-	a.broken.Store(true)
+	a.Broken.Store(true)
 	n.want(t, first, nil)                         // the keys are kept
 	n.want(t, a.token(claims{"jti": "j-2"}), nil) // and good for new tokens
-	a.rotate("k-2")
+	a.Rotate("k-2")
 	next := a.token(nil)
 	n.want(t, next, guard.ErrUnknown)
 	n.want(t, b.token(claims{"jti": "j-2"}), nil)
-	a.broken.Store(false)
+	a.Broken.Store(false)
 	n.eventually(t, next, nil)
-	n.want(t, a.signedBy(b.key.Load().private, claims{"jti": "j-3"}), guard.ErrInvalid)
+	n.want(t, a.SignedBy(b.Key(), usual(claims{"jti": "j-3"})), guard.ErrInvalid)
 }
 
 // Other issuers tell whole seconds by a clock that is not the store's. A token
@@ -149,7 +149,7 @@ func TestCutoffOfTrustedTokens(t *testing.T) {
 	n.eventually(t, before, nil)
 	n.eventually(t, without, nil)
 	sameSecond, ahead := iat(0), iat(3*time.Second) // now: the cutoff does not come any earlier
-	m.revokeOf(p.url, events.Revocation{Scope: events.ScopeUser, Tenant: "default", Subject: "u-1"})
+	m.revokeOf(p.URL, events.Revocation{Scope: events.ScopeUser, Tenant: "default", Subject: "u-1"})
 	n.eventually(t, before, guard.ErrRevoked)
 	for name, raw := range map[string]string{
 		"without iat": without, "in the same second": sameSecond, "by a clock that may be ahead": ahead,
@@ -178,7 +178,7 @@ func TestStrictWithTrustedTokens(t *testing.T) {
 	n.eventuallyIn(t, guard.Strict, raw, guard.ErrUnknown)
 	testenv.Must(t, m.toRedis.Heal())
 	n.eventuallyIn(t, guard.Strict, raw, nil)
-	m.revokeOf(p.url, events.Revocation{Scope: events.ScopeSession, Subject: "s-1"})
+	m.revokeOf(p.URL, events.Revocation{Scope: events.ScopeSession, Subject: "s-1"})
 	n.eventuallyIn(t, guard.Strict, raw, guard.ErrRevoked)
 }
 
@@ -189,9 +189,9 @@ func TestTrustedConnectionEndsWithItsSession(t *testing.T) {
 	testenv.Eventually(t, ceiling, n.Ready)
 	bySession, byUser := n.connect(t, a.token(claims{"jti": nil}), guard.Local), n.connect(t, a.token(claims{"jti": nil, "sid": nil, "sub": "u-2"}), guard.Local)
 	other := n.connect(t, b.token(nil), guard.Local)
-	m.revokeOf(a.url, events.Revocation{Scope: events.ScopeSession, Subject: "s-1"})
+	m.revokeOf(a.URL, events.Revocation{Scope: events.ScopeSession, Subject: "s-1"})
 	bySession.endsWith(t, guard.ErrRevoked)
-	m.revokeOf(a.url, events.Revocation{Scope: events.ScopeUser, Tenant: "default", Subject: "u-2"})
+	m.revokeOf(a.URL, events.Revocation{Scope: events.ScopeUser, Tenant: "default", Subject: "u-2"})
 	byUser.endsWith(t, guard.ErrRevoked)
 	if other.Err() != nil {
 		t.Errorf("another issuer's connection ended: %v", other.Err())

@@ -43,7 +43,7 @@ func TestTrustedTokensStampedAhead(t *testing.T) {
 		n.eventually(t, good, nil)
 	}
 	check("before")
-	m.revokeOf(p.url, events.Revocation{Scope: events.ScopeUser, Tenant: "default", Subject: "u-1"})
+	m.revokeOf(p.URL, events.Revocation{Scope: events.ScopeUser, Tenant: "default", Subject: "u-1"})
 	for _, n := range nodes {
 		n.eventually(t, good, guard.ErrRevoked)
 	}
@@ -85,7 +85,7 @@ func TestTrustedSettingsDiffer(t *testing.T) {
 	n.eventually(t, raw, nil)
 	for i, life := range []time.Duration{enough, enough + time.Hour, enough - time.Millisecond, time.Second} {
 		id := "x-" + strconv.Itoa(i)
-		r := events.Revocation{Scope: events.ScopeToken, Subject: id, Issuer: p.url, TTLMillis: life.Milliseconds()}
+		r := events.Revocation{Scope: events.ScopeToken, Subject: id, Issuer: p.URL, TTLMillis: life.Milliseconds()}
 		_, err := m.committer.Commit(t.Context(), r)
 		testenv.Must(t, err)
 		n.eventually(t, p.token(claims{"jti": id, "exp": time.Now().Unix() + 299}), guard.ErrRevoked)
@@ -96,7 +96,7 @@ func TestTrustedSettingsDiffer(t *testing.T) {
 			return nil
 		})
 	}
-	if got := n.LifeOf(events.Revocation{Issuer: p.url, TTLMillis: 1}); got != enough {
+	if got := n.LifeOf(events.Revocation{Issuer: p.URL, TTLMillis: 1}); got != enough {
 		t.Errorf("kept for %v, want %v", got, enough)
 	}
 	if got := n.LifeOf(events.Revocation{Issuer: issuer, TTLMillis: 1}); got != time.Millisecond {

@@ -74,7 +74,7 @@ func TestClocks(t *testing.T) {
 			own := func(made, expires time.Duration) string { return ours(t, cfg, made, expires, nil) }
 			in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 			theirs := func(made, expires time.Duration) string {
-				return p.token(t, map[string]any{"iat": in(made), "exp": in(expires)})
+				return p.token(map[string]any{"iat": in(made), "exp": in(expires)})
 			}
 			const min = time.Minute
 			for name, c := range map[string]struct {
@@ -96,20 +96,20 @@ func TestClocks(t *testing.T) {
 				"theirs, expired 13m ago":    {theirs(-28*min, -13*min), want{"token", "", never, never}},
 				"theirs, from ahead":         {theirs(9*min, 20*min), want{"token", "", never, never}},
 				"theirs, from a day ahead":   {theirs(24*60*min, 24*60*min+10*min), want{"token", "", never, never}},
-				"theirs, not valid yet":      {p.token(t, map[string]any{"nbf": in(time.Hour)}), want{"token", "", never, never}},
+				"theirs, not valid yet":      {p.token(map[string]any{"nbf": in(time.Hour)}), want{"token", "", never, never}},
 				"theirs, expired 2h ago":     {theirs(-130*min, -120*min), want{"", "", never, never}},
-				"theirs, without jti":        {p.token(t, map[string]any{"jti": nil}), want{"session", "", never, never}},
-				"theirs, with an empty jti":  {p.token(t, map[string]any{"jti": ""}), want{"session", "", never, never}},
-				"theirs, without iat":        {p.token(t, map[string]any{"iat": nil}), want{"token", "", never, never}},
-				"theirs, of a user alone":    {p.token(t, map[string]any{"jti": nil, "sid": nil}), want{unsupported, "", never, never}},
+				"theirs, without jti":        {p.token(map[string]any{"jti": nil}), want{"session", "", never, never}},
+				"theirs, with an empty jti":  {p.token(map[string]any{"jti": ""}), want{"session", "", never, never}},
+				"theirs, without iat":        {p.token(map[string]any{"iat": nil}), want{"token", "", never, never}},
+				"theirs, of a user alone":    {p.token(map[string]any{"jti": nil, "sid": nil}), want{unsupported, "", never, never}},
 				"theirs, living too long":    {theirs(0, 16*min), want{"", "", never, never}},
-				"theirs, for others":         {p.token(t, map[string]any{"aud": "x"}), want{"", "", never, never}},
-				"theirs, an ID token":        {p.token(t, map[string]any{"nonce": "n"}), want{"", "", never, never}},
+				"theirs, for others":         {p.token(map[string]any{"aud": "x"}), want{"", "", never, never}},
+				"theirs, an ID token":        {p.token(map[string]any{"nonce": "n"}), want{"", "", never, never}},
 				"theirs, forged":             {forged(theirs(0, 14*min)), want{"", "", never, never}},
-				"another issuer's":           {p.token(t, map[string]any{"iss": p.url + "/"}), want{"", "", never, never}},
-				"in our name, by their key":  {p.token(t, map[string]any{"iss": cfg.IssuerURL}), want{"", "", never, never}},
-				"theirs, exp a string":       {p.token(t, map[string]any{"exp": "1"}), want{"", "", never, never}},
-				"theirs, half a pair in sub": {p.token(t, map[string]any{"sub": json.RawMessage(`"\ud800"`)}), want{"", "", never, never}},
+				"another issuer's":           {p.token(map[string]any{"iss": p.URL + "/"}), want{"", "", never, never}},
+				"in our name, by their key":  {p.token(map[string]any{"iss": cfg.IssuerURL}), want{"", "", never, never}},
+				"theirs, exp a string":       {p.token(map[string]any{"exp": "1"}), want{"", "", never, never}},
+				"theirs, half a pair in sub": {p.token(map[string]any{"sub": json.RawMessage(`"\ud800"`)}), want{"", "", never, never}},
 			} {
 				b.wantCredential(t, name, c.raw, off >= c.from && off <= c.to)
 				if got := b.held(t, c.raw); got != "" {

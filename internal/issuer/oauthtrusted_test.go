@@ -17,11 +17,11 @@ import (
 func TestRevokeOfAnIssuerHardlyKnown(t *testing.T) {
 	p := newProvider(t)
 	b := start(t, func(c *config.Issuer) {
-		c.TrustedIssuers = config.TrustedIssuers{{Issuer: p.url, JWKSURL: p.url, MaxLifetime: time.Hour}}
+		c.TrustedIssuers = config.TrustedIssuers{{Issuer: p.URL, JWKSURL: p.URL, MaxLifetime: time.Hour}}
 	})
-	b.post(t, "/oauth2/revoke", "", "token", p.token(t, nil)).wantError(t, "theirs", http.StatusBadRequest, "unsupported_token_type")
-	b.post(t, "/oauth2/revoke", "", "token", p.token(t, map[string]any{"iss": "x"})).want(t, "another's", http.StatusOK, "")
-	b.revoke(t, `{"issuer":"`+p.url+`","scope":"token","id":"j"}`).want(t, "by an admin", http.StatusOK, "")
+	b.post(t, "/oauth2/revoke", "", "token", p.token(nil)).wantError(t, "theirs", http.StatusBadRequest, "unsupported_token_type")
+	b.post(t, "/oauth2/revoke", "", "token", p.token(map[string]any{"iss": "x"})).want(t, "another's", http.StatusOK, "")
+	b.revoke(t, `{"issuer":"`+p.URL+`","scope":"token","id":"j"}`).want(t, "by an admin", http.StatusOK, "")
 	if r := b.published(t, events.ScopeToken); r.TTL() != time.Hour+5*time.Second+19*time.Minute {
 		t.Errorf("it lives for %v", r.TTL())
 	}
@@ -31,11 +31,11 @@ func TestRevokeOfAnIssuerHardlyKnown(t *testing.T) {
 // is one of theirs: 200 would claim that it is none.
 func TestRevokeWithoutTheirKeys(t *testing.T) {
 	p := newProvider(t)
-	p.broken.Store(true)
+	p.Broken.Store(true)
 	b := start(t, func(c *config.Issuer) { c.TrustedIssuers = p.trusted() })
-	raw := p.token(t, nil)
+	raw := p.token(nil)
 	b.post(t, "/oauth2/revoke", "", "token", raw).wantError(t, "without keys", http.StatusServiceUnavailable, "temporarily_unavailable")
-	p.broken.Store(false)
+	p.Broken.Store(false)
 	b.awaitKeys(t, p)
 	b.post(t, "/oauth2/revoke", "", "token", raw).want(t, "with keys", http.StatusOK, "")
 	if got := b.held(t, raw); got != "token" {
@@ -48,16 +48,16 @@ func TestRevokeWithoutTheirKeys(t *testing.T) {
 // is nobody's.
 func TestRevokeWithAKeyJustPublished(t *testing.T) {
 	p := newProvider(t)
-	p.hidden.Store(true)
+	p.Hidden.Store(true)
 	b := start(t, func(c *config.Issuer) { c.TrustedIssuers = p.trusted() })
-	raw := p.token(t, nil)
+	raw := p.token(nil)
 	testenv.Eventually(t, patience, func() error { // once it was found that there is no such key
 		if a := b.post(t, "/oauth2/revoke", "", "token", raw); a.status != http.StatusOK {
 			return errStatus(a.status)
 		}
 		return nil
 	})
-	p.hidden.Store(false)
+	p.Hidden.Store(false)
 	testenv.Eventually(t, patience, func() error {
 		a := b.post(t, "/oauth2/revoke", "", "token", raw)
 		if held := b.held(t, raw); a.status == http.StatusOK && held != "token" {
@@ -77,28 +77,28 @@ func TestRevokeOfATrustedIssuer(t *testing.T) {
 	b := start(t, func(c *config.Issuer) { c.TrustedIssuers = p.trusted() })
 	b.awaitKeys(t, p)
 	const life = 15*time.Minute + 5*time.Second + 19*time.Minute
-	raw := p.token(t, nil)
+	raw := p.token(nil)
 	jti := part(t, raw, 1)["jti"]
 	b.post(t, "/oauth2/revoke", "", "token", raw).want(t, "revoke", http.StatusOK, "")
-	if r := b.published(t, events.ScopeToken); r.Issuer != p.url || r.Subject != jti || r.Reason != "oauth2_revoke" || r.Actor != "u-1" || r.TTL() < life {
+	if r := b.published(t, events.ScopeToken); r.Issuer != p.URL || r.Subject != jti || r.Reason != "oauth2_revoke" || r.Actor != "u-1" || r.TTL() < life {
 		t.Errorf("in the log: %+v", r)
 	}
 	e := b.awaitEvent(t, func(e session.Event) bool { return e.Kind == session.EventTokenRevoked && e.Subject == jti })
-	if e.Issuer != p.url || e.UserID != "u-1" || e.Tenant != "default" || e.Scope != "token" || e.IP != "127.0.0.1" || e.RevocationID == "" {
+	if e.Issuer != p.URL || e.UserID != "u-1" || e.Tenant != "default" || e.Scope != "token" || e.IP != "127.0.0.1" || e.RevocationID == "" {
 		t.Errorf("in the trail: %+v", e)
 	}
 	late := time.Now().Add(48 * time.Hour).Unix()
-	b.post(t, "/oauth2/revoke", "", "token", p.token(t, map[string]any{"iat": late - 600, "exp": late})).want(t, "stamped ahead", http.StatusOK, "")
+	b.post(t, "/oauth2/revoke", "", "token", p.token(map[string]any{"iat": late - 600, "exp": late})).want(t, "stamped ahead", http.StatusOK, "")
 	if r := b.published(t, events.ScopeToken); r.TTL() < 48*time.Hour {
 		t.Errorf("stamped ahead by two days, it lives for %v", r.TTL())
 	}
 	ages := time.Now().Add(20 * 365 * 24 * time.Hour).Unix()
-	b.post(t, "/oauth2/revoke", "", "token", p.token(t, map[string]any{"iat": ages - 600, "exp": ages})).want(t, "stamped far ahead", http.StatusOK, "")
+	b.post(t, "/oauth2/revoke", "", "token", p.token(map[string]any{"iat": ages - 600, "exp": ages})).want(t, "stamped far ahead", http.StatusOK, "")
 	if r := b.published(t, events.ScopeToken); r.TTL() != events.MaxTTL {
 		t.Errorf("stamped ahead by twenty years, it lives for %v", r.TTL())
 	}
 	b.nats.Stop()
-	b.post(t, "/oauth2/revoke", "", "token", p.token(t, nil)).wantError(t, "without the log", http.StatusServiceUnavailable, "temporarily_unavailable")
+	b.post(t, "/oauth2/revoke", "", "token", p.token(nil)).wantError(t, "without the log", http.StatusServiceUnavailable, "temporarily_unavailable")
 }
 
 // The issuer's clock is twenty minutes ahead, so that every token has expired
@@ -111,7 +111,7 @@ func TestEdgesRefuseWhatAnIssuerAheadHasEnded(t *testing.T) {
 	b.awaitKeys(t, p)
 	edge := b.edge(t, func(c *config.Edge) { c.TrustedIssuers = p.trusted() })
 	revoked, loggedOut := b.login(t, "alice", ""), b.login(t, "alice", "")
-	foreign, bySession := grant{AccessToken: p.token(t, nil)}, grant{AccessToken: p.token(t, map[string]any{"jti": nil})}
+	foreign, bySession := grant{AccessToken: p.token(nil)}, grant{AccessToken: p.token(map[string]any{"jti": nil})}
 	all := map[string]grant{"revoked": revoked, "logged out": loggedOut, "theirs": foreign, "theirs, by sid": bySession}
 	for name, g := range all {
 		testenv.Eventually(t, patience, func() error {
