@@ -85,19 +85,12 @@ func TestRefusedByTheStoreIsNotAcceptedByTheLog(t *testing.T) {
 				w.settled(a, b)
 				edges := []*edge{w.edge("e"), w.edge("f")}
 				w.sleep(3 * time.Second)
-				w.log.SetDown(true)
-				for sid := range 3 {
-					if ok, err := w.revoke(a, fmt.Sprint(sid)); ok || err != nil {
-						t.Fatal(ok, err)
-					}
-				}
+				w.pend(a)
 				w.sleep(12*time.Second + time.Duration(n)*197*time.Millisecond)
 				w.wantRefused(edges, "while the log is away")
 				w.log.SetDown(false)
 				edges = append(edges, w.edge("late"))
-				for start := time.Now(); time.Since(start) < 8*time.Second; w.sleep(20 * time.Millisecond) {
-					w.wantRefused(edges, fmt.Sprint(time.Since(start), " after it was back"))
-				}
+				w.stayRefused(edges)
 				for i, e := range edges {
 					if !e.fresh() {
 						t.Errorf("edge %d is not fresh", i)
@@ -130,12 +123,7 @@ func TestWhoCannotReadTheOutboxWaitsForWhoCan(t *testing.T) {
 				w.settled(a, b)
 				edges := []*edge{w.edge("e"), w.edge("f")}
 				w.sleep(3 * time.Second)
-				w.log.SetDown(true)
-				for sid := range 3 {
-					if ok, err := w.revoke(a, fmt.Sprint(sid)); ok || err != nil {
-						t.Fatal(ok, err)
-					}
-				}
+				w.pend(a)
 				cut.Store(true)
 				w.sleep(3 * time.Second)
 				cut.Store(n%2 == 0) // it may have been read meanwhile: then the time begins anew
@@ -143,11 +131,28 @@ func TestWhoCannotReadTheOutboxWaitsForWhoCan(t *testing.T) {
 				w.wantRefused(edges, "while the log is away")
 				cut.Store(true)
 				w.log.SetDown(false)
-				for start := time.Now(); time.Since(start) < 8*time.Second; w.sleep(20 * time.Millisecond) {
-					w.wantRefused(edges, fmt.Sprint(time.Since(start), " after it was back"))
-				}
+				w.stayRefused(edges)
 			})
 		})
+	}
+}
+
+// pend takes the log away, and has three users log out meanwhile.
+func (w *world) pend(a *issuer) {
+	w.t.Helper()
+	w.log.SetDown(true)
+	for sid := range 3 {
+		if ok, err := w.revoke(a, fmt.Sprint(sid)); ok || err != nil {
+			w.t.Fatal(ok, err)
+		}
+	}
+}
+
+// stayRefused makes sure that edges go on to refuse once the log is back.
+func (w *world) stayRefused(edges []*edge) {
+	w.t.Helper()
+	for start := time.Now(); time.Since(start) < 8*time.Second; w.sleep(20 * time.Millisecond) {
+		w.wantRefused(edges, fmt.Sprint(time.Since(start), " after it was back"))
 	}
 }
 
