@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	users     = 20
+	users     = 40
 	scopeUser = "user"
 )
 

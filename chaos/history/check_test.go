@@ -187,6 +187,8 @@ func TestCutoff(t *testing.T) {
 		{"the same, accepted", with(user(Committed), 11*s+ns, 12*s, Accepted), nil},
 		{"after a pending one", with(user(Pending), 12*s, 13*s, Refused), nil},
 		{"after a lost one", with(user(Lost), 12*s, 13*s, Refused), nil},
+		{"long after a pending one", with(user(Pending), 200*s, 201*s, Refused), []Kind{FalseRefusal}},
+		{"long after a lost one", with(user(Lost), 200*s, 201*s, Refused), []Kind{FalseRefusal}},
 		{"a session's end reaches later tokens", with(revoke(10*s, 11*s, ScopeSession, "s1", Committed), 12*s, 13*s, Accepted), []Kind{LateAcceptance}},
 		{"mode refresh does not", with(Revoke{Span: span(10*s, 11*s), Target: Target{ScopeSession, "s1"}, TokensOnly: true, Outcome: Committed}, 12*s, 13*s, Accepted), nil},
 	} {

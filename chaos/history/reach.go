@@ -11,20 +11,26 @@ const (
 	certain
 )
 
+// lateCutoff is for how long a cutoff may still be on its way whose asker got no
+// 200: a fault may stop the server that has it for a minute, and a second one too.
+// If it could come at any time, no token of that user would be good ever again,
+// and nothing would be learned from its refusal.
+const lateCutoff = 3 * time.Minute
+
 // reaches says whether the revocation covers something that its target names
 // and that was issued during span.
 //
 // A jti or sid names its tokens whenever they were issued. Everything else is
 // a cutoff, taken somewhere in the revocation's span, and covers what was
 // issued before it. Unless the answer was 200 the cutoff may also be taken
-// later than the span.
+// later than the span, by as much as lateCutoff.
 func (v *Revoke) reaches(issued Span) reach {
 	switch {
 	case v.Scope == ScopeToken, v.Scope == ScopeSession && !v.TokensOnly:
 		return certain
 	case issued.End < v.Start:
 		return certain
-	case v.Outcome == Committed && issued.Start > v.End:
+	case v.Outcome == Committed && issued.Start > v.End, issued.Start-lateCutoff > v.End:
 		return never
 	default:
 		return possible

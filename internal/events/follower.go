@@ -222,6 +222,10 @@ func (f *Follower) Wait(ctx context.Context, epoch string, seq uint64) (Position
 // has ended before it, what is waited for may have been lost: the follower
 // verifies, and CatchUp fails. A log that was rolled back grows towards it again,
 // message by message, without ever bringing it.
+//
+// A follower that is on the way is left alone also when ctx ends: to bind anew in
+// the middle of a replay may find that the message under the cursor has expired,
+// and so begin from the start, again and again.
 func (f *Follower) CatchUp(ctx context.Context, epoch string, seq uint64, patience time.Duration) (Position, error) {
 	for last := f.Position(); ; {
 		wait, cancel := context.WithTimeout(ctx, patience)
@@ -230,8 +234,11 @@ func (f *Follower) CatchUp(ctx context.Context, epoch string, seq uint64, patien
 		if err == nil {
 			return pos, nil
 		}
-		if ctx.Err() != nil || !pos.nearer(last, epoch) || f.readAll() {
+		onTheWay := pos.nearer(last, epoch) && !f.readAll()
+		if !onTheWay {
 			f.Verify()
+		}
+		if !onTheWay || ctx.Err() != nil {
 			return pos, fmt.Errorf("events: read up to %d, want %d: %w", pos.Seq, seq, err)
 		}
 		last = pos

@@ -3,7 +3,9 @@ package events_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -160,6 +162,39 @@ func TestCatchUpWithWhatWasRolledBack(t *testing.T) {
 			t.Errorf("read up to %d in %v, %v, want an error soon", pos.Seq, took, err)
 		}
 	})
+}
+
+// A replay that takes longer than anybody waits for it is not begun anew by them.
+func TestCatchUpLeavesAReplayAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := &binding{Log: memlog.New()}
+		appendRevocations(t, log, 0, 5000)
+		f := events.NewFollower(log, func([]events.Message) error {
+			time.Sleep(300 * time.Millisecond)
+			return nil
+		}, slog.New(slog.DiscardHandler))
+		go f.Run(ctx)
+		waits := 0
+		for err := error(context.DeadlineExceeded); err != nil; waits++ {
+			soon, cancel := context.WithTimeout(ctx, time.Second)
+			_, err = f.CatchUp(soon, "epoch-1", 5000, 2*time.Second)
+			cancel()
+		}
+		if waits < 3 || log.binds.Load() != 1 {
+			t.Errorf("%d waits, bound %d times, want several and once", waits, log.binds.Load())
+		}
+	})
+}
+
+// A binding is a log that counts how often it is bound.
+type binding struct {
+	events.Log
+	binds atomic.Int64
+}
+
+func (l *binding) Follow(ctx context.Context, after events.Cursor) iter.Seq2[events.Message, error] {
+	l.binds.Add(1)
+	return l.Log.Follow(ctx, after)
 }
 
 func TestFollowerRetriesAFailedBatch(t *testing.T) {

@@ -201,6 +201,9 @@ func (l *Log) bind(after events.Cursor) (binding int, err error) {
 
 func (l *Log) next(ctx context.Context, binding int, seq uint64) (events.Message, error) {
 	for {
+		if err := ctx.Err(); err != nil {
+			return events.Message{}, err
+		}
 		l.mu.Lock()
 		m, ok, err := l.at(binding, seq)
 		changed := l.changed
