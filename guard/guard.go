@@ -2,7 +2,6 @@ package guard
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -187,9 +186,11 @@ func (g *Guard) apply(batch []events.Message) error {
 		switch m.Kind {
 		case events.KindRevocation:
 			g.applyRevocation(m)
+		case events.KindGarbage:
+			g.metrics.garbage.Inc()
+			g.config.Log.Error("garbage in the log: somebody writes there who must not", "seq", m.Seq, "bytes", len(m.Data))
 		case events.KindBeat:
-			var b events.Beat
-			if json.Unmarshal(m.Data, &b) == nil {
+			if b, ok := events.DecodeBeat(m); ok {
 				g.heardBeat(m, b)
 			}
 		}

@@ -17,7 +17,7 @@ type metrics struct {
 	unknown, allowedUnknown        prometheus.Counter
 	allowedByToken                 prometheus.Counter
 	malformed, invalid, expired    prometheus.Counter
-	unreadable                     prometheus.Counter
+	unreadable, garbage            prometheus.Counter
 	check, propagation             prometheus.Histogram
 }
 
@@ -30,6 +30,10 @@ func newMetrics(r prometheus.Registerer, g *Guard) *metrics {
 		Name: "curfew_unreadable_revocations_total",
 		Help: "Entries of the log that could not be read; each puts the copy in doubt.",
 	})
+	garbage := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "curfew_garbage_total",
+		Help: "Messages on the subjects of revocations that are none, and were ignored: somebody writes there who must not.",
+	})
 	check := prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "curfew_check_duration_seconds",
 		Help:    "Time that a decision took, of one in 64 decisions; the count is not that of decisions.",
@@ -40,7 +44,7 @@ func newMetrics(r prometheus.Registerer, g *Guard) *metrics {
 		Help:    "Time from a revocation's stamp (clock of the store) to its effect here (clock of this node), of those that came while the copy was up to date.",
 		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18), // 0.5 ms to 66 s
 	})
-	r.MustRegister(decisions, unreadable, check, propagation)
+	r.MustRegister(decisions, unreadable, garbage, check, propagation)
 	registerGauges(r, g)
 	return &metrics{
 		allowedLocally:  decisions.WithLabelValues("allowed", "local"),
@@ -55,8 +59,8 @@ func newMetrics(r prometheus.Registerer, g *Guard) *metrics {
 		malformed:       decisions.WithLabelValues("malformed", "token"),
 		invalid:         decisions.WithLabelValues("invalid", "token"),
 		expired:         decisions.WithLabelValues("expired", "token"),
-		unreadable:      unreadable,
-		check:           check, propagation: propagation,
+		unreadable:      unreadable, garbage: garbage,
+		check: check, propagation: propagation,
 	}
 }
 

@@ -1,7 +1,6 @@
 package commit
 
 import (
-	"encoding/json"
 	"sync"
 	"time"
 
@@ -56,8 +55,7 @@ func (b *bounds) turn() {
 // read takes in what the log says of those who commit beats.
 func (c *Committer) read(batch []events.Message) error {
 	for _, m := range batch {
-		var b events.Beat
-		if m.Kind == events.KindBeat && json.Unmarshal(m.Data, &b) == nil {
+		if b, ok := events.DecodeBeat(m); ok {
 			c.bounds.saw(time.Duration(b.StalenessMS) * time.Millisecond)
 		}
 	}

@@ -87,8 +87,20 @@ func (c *Committer) next() int64 {
 // Saw tells the committer of a stamp, so that its own are above it.
 func (c *Committer) Saw(stamp int64) { raise(&c.seen, stamp) }
 
-// Heard tells the committer of the stamp in a beat.
-func (c *Committer) Heard(stamp int64) { raise(&c.heard, stamp) }
+// maxAhead is how far ahead of all clocks stamps can be: they go on from where a
+// server's clock had been, and such a clock may have been wrong.
+const maxAhead = 24 * time.Hour
+
+// Heard tells the committer of the stamp in a beat. One that is too far ahead of
+// all that this issuer knows is not taken: stamps that start above it would never
+// be reached by a clock, and logins would be refused.
+func (c *Committer) Heard(stamp int64) (plausible bool) {
+	if stamp > max(c.known(), c.heard.Load(), time.Now().UnixMilli())+maxAhead.Milliseconds() {
+		return false
+	}
+	raise(&c.heard, stamp)
+	return true
+}
 
 func raise(to *atomic.Int64, stamp int64) {
 	for {

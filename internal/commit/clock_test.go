@@ -1,8 +1,11 @@
 package commit_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
+
+	"github.com/curfew-auth/curfew/internal/events"
 )
 
 // mustCover fails the test unless a cutoff made now by i, at once and with 200,
@@ -144,4 +147,41 @@ func TestPendingCutoffDoesNotReachAhead(t *testing.T) {
 			t.Errorf("stamped %d ms above a login at the same time", ahead)
 		}
 	})
+}
+
+// A stamp that no clock can have come to is not believed: what is filed and handed
+// out next would go on from there, and every login be refused.
+func TestImplausibleStampInABeat(t *testing.T) {
+	for name, c := range map[string]struct {
+		ahead   time.Duration
+		standIn bool
+		taken   bool
+	}{
+		"an issuer's":            {23 * time.Hour, false, true},
+		"an issuer's, far ahead": {26 * time.Hour, false, false}, // the store's clock is an hour ahead
+		"a stand-in's":           {23 * time.Hour, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				a := w.issuer("a")
+				w.settled(a)
+				stamp := time.Now().Add(c.ahead).UnixMilli()
+				data, err := json.Marshal(events.Beat{By: events.RoleIssuer, ID: "x", Nonce: "n", Stamp: stamp})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := w.log.Append(w.ctx, events.Record{Kind: events.KindBeat, StandIn: c.standIn, Data: data, TTL: time.Minute}); err != nil {
+					t.Fatal(err)
+				}
+				w.sleep(time.Second)
+				w.store.Wipe() // what is vouched for next goes on from what was heard
+				w.settled(a)
+				w.within(20*time.Second, "vouched", w.vouched)
+				got, ok := w.store.Stamp()
+				if taken := got > stamp; !ok || taken != c.taken {
+					t.Errorf("stamps go on from %s, taken %t", time.UnixMilli(got).UTC(), taken)
+				}
+			})
+		})
+	}
 }

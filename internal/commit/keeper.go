@@ -2,7 +2,6 @@ package commit
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"iter"
 	"log/slog"
@@ -282,8 +281,11 @@ func (k *Keeper) reap(ctx context.Context) {
 func (k *Keeper) project(batch []events.Message) error {
 	var rs []events.Revocation
 	for _, m := range batch {
-		if m.Kind == events.KindBeat {
-			k.heard(m)
+		if b, ok := events.DecodeBeat(m); ok {
+			k.heard(b, m.Time)
+		}
+		if m.Kind == events.KindGarbage {
+			k.slog.Error("garbage in the log: somebody writes there who must not", "seq", m.Seq, "bytes", len(m.Data))
 		}
 		if m.Kind != events.KindRevocation {
 			continue
@@ -304,10 +306,15 @@ func (k *Keeper) project(batch []events.Message) error {
 	return k.store.Apply(ctx, rs)
 }
 
-func (k *Keeper) heard(beat events.Message) {
-	var b events.Beat
-	if json.Unmarshal(beat.Data, &b) == nil {
-		k.committer.Heard(b.Stamp)
-		k.watch.log.saw(b.Stamp, beat.Time)
+// heard takes a beat, which the log stamped at a time of its own clock. Only one of
+// an issuer says anything of stamps.
+func (k *Keeper) heard(b events.Beat, at time.Time) {
+	if b.Stamp == 0 {
+		return
 	}
+	if !k.committer.Heard(b.Stamp) {
+		k.slog.Error("a beat in the log claims stamps of the far future: ignored", "by", b.By, "id", b.ID, "stamp", b.Stamp)
+		return
+	}
+	k.watch.log.saw(b.Stamp, at)
 }

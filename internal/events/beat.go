@@ -36,6 +36,22 @@ type Beat struct {
 	StalenessMS int64 `json:"staleness_ms,omitempty"`
 }
 
+// DecodeBeat reads a beat of the log; ok is false for anything else. Whose it is
+// says the subject that it stands on, where only issuers may write on one and only
+// edges on the other: one by an edge carries no stamp and no clock.
+func DecodeBeat(m Message) (b Beat, ok bool) {
+	if m.Kind != KindBeat || json.Unmarshal(m.Data, &b) != nil {
+		return Beat{}, false
+	}
+	if m.StandIn || b.By == RoleEdge {
+		b.Stamp, b.At = 0, 0
+		if b.By != "" {
+			b.By = RoleEdge
+		}
+	}
+	return b, true
+}
+
 // A Seal says that its owner has read a beat in the log, and found that the log
 // holds all that it must. It stands in the log itself, behind the beat.
 type Seal struct {
@@ -124,8 +140,7 @@ type beatAt struct {
 }
 
 func (b *beats) add(m Message) {
-	var beat Beat
-	if m.Kind == KindBeat && json.Unmarshal(m.Data, &beat) == nil {
+	if beat, ok := DecodeBeat(m); ok {
 		b.read[b.next] = beatAt{m.Seq, &beat}
 		b.next = (b.next + 1) % len(b.read)
 	}

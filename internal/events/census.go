@@ -2,6 +2,7 @@ package events
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 	"time"
 
@@ -35,8 +36,10 @@ func (t *Tally) sub(other Tally) {
 	t.Revocations, t.Digest = t.Revocations-other.Revocations, t.Digest-other.Digest
 }
 
-// A census counts the revocations that a log must still hold, by the minute in
-// which the log will expire them. Its size does not depend on their number.
+// A census counts what a log must still hold on the subjects of revocations, by
+// the minute in which the log will expire it. Garbage counts: the log itself counts
+// it too, and would hide the loss of as many revocations. The size of a census does
+// not depend on how much it has counted.
 type census struct {
 	byMinute map[int64]Tally
 	recent   []counted // the latest revocations, by ascending sequence
@@ -61,13 +64,16 @@ func hashOf(seq uint64, data []byte) uint64 {
 }
 
 func (c *census) add(m Message) {
-	if m.Kind != KindRevocation || m.TTL <= 0 {
+	if m.Kind != KindRevocation && m.Kind != KindGarbage {
 		return
 	}
 	if c.byMinute == nil {
 		c.byMinute = make(map[int64]Tally)
 	}
-	one := counted{m.Seq, m.Time.Add(m.TTL).Unix() / 60, hashOf(m.Seq, m.Data)}
+	one := counted{m.Seq, math.MaxInt64, hashOf(m.Seq, m.Data)} // without a TTL it stays for ever
+	if m.TTL > 0 {
+		one.minute = m.Time.Add(m.TTL).Unix() / 60
+	}
 	t := c.byMinute[one.minute]
 	t.add(Tally{1, one.hash})
 	c.byMinute[one.minute] = t

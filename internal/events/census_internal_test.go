@@ -18,8 +18,13 @@ func TestCensusUpToAnyState(t *testing.T) {
 			Seq: seq + 1, Kind: KindRevocation, Time: start.Add(time.Duration(seq) * 100 * time.Millisecond),
 			TTL: time.Duration(1+rng.IntN(30)) * time.Minute, Data: fmt.Append(nil, "revocation ", rng.IntN(5000)),
 		}
-		if rng.IntN(10) == 0 {
+		switch rng.IntN(10) {
+		case 0:
 			m.Kind = KindBeat
+		case 1:
+			m.Kind = KindGarbage
+		case 2:
+			m.Kind, m.TTL = KindGarbage, 0 // stays for ever
 		}
 		all = append(all, m)
 	}
@@ -49,7 +54,7 @@ func TestCensusUpToAnyState(t *testing.T) {
 
 func brute(read []Message, now time.Time) (t Tally) {
 	for _, m := range read {
-		if due := m.Time.Add(m.TTL).Unix() / 60; m.Kind == KindRevocation && due > now.Add(censusSlack).Unix()/60 {
+		if due := m.Time.Add(m.TTL).Unix() / 60; m.Kind != KindBeat && (m.TTL == 0 || due > now.Add(censusSlack).Unix()/60) {
 			t.add(Tally{1, hashOf(m.Seq, m.Data)})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -126,6 +127,13 @@ func next(ctx context.Context, sub *nats.Subscription) (Answer, error) {
 	return r.Answer, nil
 }
 
+// Answerable reports whether a message asks for its answer in an inbox. Whoever
+// answers on any subject that it is told writes there in the asker's place, who
+// may have no right to. The server itself names inboxes of other accounts _R_.
+func Answerable(msg *nats.Msg) bool {
+	return strings.HasPrefix(msg.Reply, "_INBOX") || strings.HasPrefix(msg.Reply, "_R_.")
+}
+
 // Serve implements Exchange.
 func (x *NATSExchange) Serve(ctx context.Context, answer AnswerFunc) (func(), error) {
 	s := &serving{gone: make(chan struct{}, 2)}
@@ -171,6 +179,9 @@ func (s *serving) drain() {
 }
 
 func (x *NATSExchange) respond(ctx context.Context, msg *nats.Msg, answer AnswerFunc) {
+	if !Answerable(msg) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
 	var q Question

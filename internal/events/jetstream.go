@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,7 @@ type JetStream struct {
 	nc       *nats.Conn
 	js       jetstream.JetStream
 	subjects Subjects
+	standIns string // the subject of their beats
 	replicas int
 	stream   atomic.Pointer[jetstream.Stream]
 	last     atomic.Pointer[jetstream.StreamInfo]
@@ -28,26 +30,56 @@ func NewJetStream(nc *nats.Conn, region string, replicas int) (*JetStream, error
 	if err != nil {
 		return nil, fmt.Errorf("events: %w", err)
 	}
-	return &JetStream{nc: nc, js: js, subjects: Subjects{region}, replicas: replicas}, nil
+	subjects := Subjects{region}
+	return &JetStream{nc: nc, js: js, subjects: subjects, standIns: subjects.StandIns(), replicas: replicas}, nil
 }
 
-// Ensure implements Log. An existing stream is left as it is: its operator may
-// have changed its replicas or its placement.
+// The limits of the stream. A revocation takes a kilobyte or two; an edge has one
+// consumer, and an issuer three.
+const (
+	maxMessage   = 64 << 10
+	maxConsumers = 20_000
+)
+
+// Ensure implements Log. Of an existing stream it only adds what is missing to its
+// subjects and sets the size of messages: its operator may have changed its
+// replicas or its placement.
 func (l *JetStream) Ensure(ctx context.Context) error {
 	_, err := l.js.CreateStream(ctx, jetstream.StreamConfig{
 		Name:        l.subjects.Stream(),
 		Description: "Curfew: revocations and beats",
-		Subjects:    []string{l.subjects.Revocations(), l.subjects.Beat()},
+		Subjects:    l.subjects.log(),
 		Storage:     jetstream.FileStorage,
 		Replicas:    l.replicas,
 		Discard:     jetstream.DiscardNew,
 		AllowMsgTTL: true,
 		AllowDirect: false, // a direct get may be answered by a lagging replica
+
+		MaxMsgSize: maxMessage, MaxConsumers: maxConsumers,
 	})
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return nil
+		err = l.update(ctx)
 	}
 	return wrapJetStream("create stream", err)
+}
+
+// update brings a stream up to date that an older version has made.
+func (l *JetStream) update(ctx context.Context) error {
+	s, err := l.js.Stream(ctx, l.subjects.Stream())
+	if err != nil {
+		return err
+	}
+	cfg := s.CachedInfo().Config
+	missing := slices.DeleteFunc(l.subjects.log(), func(subject string) bool { return slices.Contains(cfg.Subjects, subject) })
+	if len(missing) == 0 && cfg.MaxMsgSize > 0 {
+		return nil
+	}
+	cfg.Subjects = append(cfg.Subjects, missing...)
+	if cfg.MaxMsgSize <= 0 {
+		cfg.MaxMsgSize = maxMessage
+	}
+	_, err = l.js.UpdateStream(ctx, cfg)
+	return err
 }
 
 // Append implements Log. It sets no message id: the server would drop a refill
@@ -55,6 +87,7 @@ func (l *JetStream) Ensure(ctx context.Context) error {
 func (l *JetStream) Append(ctx context.Context, r Record) (uint64, error) {
 	msg := nats.NewMsg(l.subjects.of(r))
 	msg.Data = r.Data
+	msg.Header.Set(formatHeader, format)
 	if r.Mark != "" {
 		msg.Header.Set(markHeader, r.Mark)
 	}

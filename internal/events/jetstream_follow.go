@@ -122,7 +122,10 @@ func (l *JetStream) unbind(cons jetstream.Consumer) {
 }
 
 func (l *JetStream) message(raw *nats.Msg, d delivery, epoch string) Message {
-	m := Message{Epoch: epoch, Seq: d.stream, Time: d.time, Pending: d.pending, Kind: l.subjects.kind(raw.Subject), Data: raw.Data}
+	m := Message{
+		Epoch: epoch, Seq: d.stream, Time: d.time, Pending: d.pending, Data: raw.Data,
+		Kind: sorted(l.subjects.kind(raw.Subject), raw.Header, raw.Data), StandIn: raw.Subject == l.standIns,
+	}
 	if ttl := raw.Header.Get(jetstream.MsgTTLHeader); ttl != "" {
 		m.TTL, _ = time.ParseDuration(ttl)
 	}

@@ -16,13 +16,18 @@ const (
 	Other Kind = iota
 	KindRevocation
 	KindBeat
+	// KindGarbage stands where a revocation would, and nobody here wrote it.
+	KindGarbage
 )
 
 // A Record is what is appended to the log.
 type Record struct {
 	Kind  Kind
 	Scope Scope // of a revocation, for its subject
-	Data  []byte
+	// StandIn is set on a beat by an edge, which has a subject of its own: only
+	// issuers may write on the other.
+	StandIn bool
+	Data    []byte
 	// TTL is how long the log keeps the record, by the log's own clock; at
 	// least a second.
 	TTL time.Duration
@@ -41,6 +46,7 @@ type Message struct {
 	// was delivered.
 	Pending uint64
 	Kind    Kind
+	StandIn bool // a beat by an edge
 	TTL     time.Duration
 	Data    []byte
 	// Mark is that of the record. Nobody but an issuer can check it.

@@ -82,7 +82,7 @@ func (b *Barrier) append(ctx context.Context, beat Beat) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("events: beat: %w", err)
 	}
-	return b.log.Append(ctx, Record{Kind: KindBeat, Data: data, TTL: beatTTL})
+	return b.log.Append(ctx, Record{Kind: KindBeat, StandIn: b.beat.By == RoleEdge, Data: data, TTL: beatTTL})
 }
 
 // seal says in the log what a beat has shown. The lineage that it speaks of was

@@ -18,6 +18,9 @@ func (s Subjects) Revocations() string { return s.prefix() + "revoke.>" }
 // Beat carries the barrier's beats.
 func (s Subjects) Beat() string { return s.prefix() + "beat" }
 
+// StandIns carries the beats of edges that stand in for issuers.
+func (s Subjects) StandIns() string { return s.Beat() + ".edge" }
+
 // Sync carries the barrier's question, over core NATS.
 func (s Subjects) Sync() string { return s.prefix() + "sync" }
 
@@ -43,10 +46,16 @@ func (s Subjects) OfferAll() string { return s.prefix() + "offer.all" }
 // all.
 func (s Subjects) Session(kind string) string { return s.prefix() + "session." + kind }
 
+// log are the subjects of the log's stream.
+func (s Subjects) log() []string { return []string{s.Revocations(), s.Beat(), s.StandIns()} }
+
 func (s Subjects) prefix() string { return "curfew." + s.Region + "." }
 
 func (s Subjects) of(r Record) string {
-	if r.Kind == KindBeat {
+	switch {
+	case r.Kind == KindBeat && r.StandIn:
+		return s.StandIns()
+	case r.Kind == KindBeat:
 		return s.Beat()
 	}
 	return s.prefix() + "revoke." + string(r.Scope)
@@ -57,7 +66,7 @@ func (s Subjects) kind(subject string) Kind {
 	switch {
 	case strings.HasPrefix(rest, "revoke."):
 		return KindRevocation
-	case rest == "beat":
+	case rest == "beat", rest == "beat.edge":
 		return KindBeat
 	}
 	return Other

@@ -77,7 +77,7 @@ func (r *Reporter) serveOffers() (stop func()) {
 
 func (r *Reporter) offer(msg *nats.Msg) {
 	var w want
-	if len(msg.Data) > maxWant || json.Unmarshal(msg.Data, &w) != nil {
+	if !events.Answerable(msg) || len(msg.Data) > maxWant || json.Unmarshal(msg.Data, &w) != nil {
 		r.Log.Debug("question for revocations ignored")
 		return
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/curfew-auth/curfew/internal/events"
 )
 
 const (
@@ -26,6 +28,9 @@ func (r *Reporter) question(ctx context.Context, msg *nats.Msg) {
 		return
 	}
 	q, err := decodeQuestion(msg.Data)
+	if err == nil && !events.Answerable(msg) {
+		err = errBadQuestion
+	}
 	if err != nil {
 		r.Log.Debug("question ignored", "error", err)
 		return

@@ -137,7 +137,7 @@ func (l *Log) Append(ctx context.Context, r events.Record) (seq uint64, err erro
 		l.lastSeq++
 		seq = l.lastSeq
 		l.messages = append(l.messages, events.Message{
-			Epoch: l.name(), Seq: seq, Time: l.now(), Kind: r.Kind, TTL: r.TTL, Data: slices.Clone(r.Data), Mark: r.Mark,
+			Epoch: l.name(), Seq: seq, Time: l.now(), Kind: r.Kind, TTL: r.TTL, Data: slices.Clone(r.Data), Mark: r.Mark, StandIn: r.StandIn,
 		})
 		if l.lose > 0 {
 			l.lose--
