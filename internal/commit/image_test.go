@@ -42,6 +42,7 @@ func TestOldImageEndsItsSessions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
+				w.store.SetClock(time.Hour)
 				a := w.issuer("a")
 				w.settled(a)
 				w.sleep(time.Minute)
@@ -80,7 +81,7 @@ func TestImageAfterTheClockWasSetBack(t *testing.T) {
 				s := w.mustStamp()
 				image := w.store.Image()
 				w.sleep(40 * time.Minute)
-				w.store.SetClock(20 * time.Minute) // 40 minutes back
+				w.store.SetClock(storeSkew - 40*time.Minute)
 				w.sleep(10 * time.Second)
 				w.settled(a)
 				if !before {

@@ -21,7 +21,7 @@ type Keeper struct {
 	// Offers are revocations that edges hold, the third copy; known are the
 	// fingerprints of those that the store holds. It may be left out, and must
 	// not be changed once the keeper runs.
-	Offers func(ctx context.Context, known []uint64) iter.Seq[events.Revocation]
+	Offers func(ctx context.Context, known []uint64, patience time.Duration) iter.Seq[events.Revocation]
 
 	store     Store
 	log       events.Log
@@ -39,13 +39,17 @@ type Keeper struct {
 	leave     func()  // of the goroutine that keeps the log: ends answering; nil before that
 	refill    *Refill // of the goroutine that keeps the store
 	watch     storeWatch
+	restored  chan struct{} // the log has been restored: edges are to be asked again
 	begun     chan struct{} // closed when the projector may start
 	beginOnce sync.Once
 
 	// How many interruptions there were when the outbox was last relayed
 	// before an answer; the barrier's goroutine sets it.
 	relayed uint64
-	unread  time.Time // since when the outbox cannot be read; zero while it can
+	// Since when the outbox cannot be read, zero while it can, after so many
+	// interruptions.
+	unread   time.Time
+	unreadIn uint64
 
 	answering atomic.Bool
 	vouched   atomic.Bool
@@ -59,10 +63,11 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 		store: c.store, log: c.log, exchange: exchange, committer: c,
 		interval: staleness / 4, slog: logger,
 		begun: make(chan struct{}),
-		Offers: func(context.Context, []uint64) iter.Seq[events.Revocation] {
+		Offers: func(context.Context, []uint64, time.Duration) iter.Seq[events.Revocation] {
 			return func(func(events.Revocation) bool) {}
 		},
-		relay: &Relay{store: c.store, log: c.log, read: c.reader.HasRead, slog: logger},
+		restored: make(chan struct{}, 1),
+		relay:    &Relay{store: c.store, log: c.log, read: c.reader.HasRead, slog: logger},
 	}
 	k.follower = c.reader
 	k.projector = events.NewFollower(c.log, k.project, logger.With("follower", "projector"))
@@ -89,6 +94,7 @@ func (k *Keeper) Run(ctx context.Context) {
 	followers.Go(func() { k.runProjector(following) })
 	loops.Go(func() { k.relay.Run(ctx) })
 	loops.Go(func() { k.reap(ctx) })
+	loops.Go(func() { k.collect(ctx) })
 	loops.Go(func() { k.supervise(ctx, "log", k.keepLog, &k.answering) })
 	loops.Go(func() { k.supervise(ctx, "store", k.keepStore, &k.vouched) })
 	loops.Wait()
@@ -191,6 +197,9 @@ func (k *Keeper) relayFirst(ctx context.Context) error {
 	if now == k.relayed {
 		return nil
 	}
+	if now != k.unreadIn {
+		k.unread, k.unreadIn = time.Time{}, now // others could not relay before the log was back
+	}
 	switch err := k.relay.all(ctx); {
 	case err == nil:
 		k.relayed, k.unread = now, time.Time{}
@@ -218,6 +227,12 @@ func (k *Keeper) restoreLog(ctx context.Context) error {
 	n, err := k.barrier.Restore(ctx, k.live)
 	if n > 0 {
 		k.slog.Warn("log refilled from the store", "revocations", n)
+	}
+	if err == nil {
+		select {
+		case k.restored <- struct{}{}:
+		default:
+		}
 	}
 	if err != nil && k.peers.Round(ctx) == nil && k.barrier.Admitted() {
 		return nil
@@ -247,7 +262,7 @@ func (k *Keeper) live(ctx context.Context) iter.Seq2[events.Revocation, error] {
 				return
 			}
 		}
-		for r := range k.Offers(ctx, known) {
+		for r := range k.Offers(ctx, known, k.interval) {
 			if !yield(r, nil) {
 				return
 			}

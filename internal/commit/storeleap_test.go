@@ -31,14 +31,14 @@ func TestStoreWhoseClockLeapsIsFilledAnew(t *testing.T) {
 				w.settled(a, b)
 				sids := w.mustCommit(a, 3)
 				w.sleep(10 * time.Minute)
-				skew := time.Hour
+				skew := storeSkew
 				for range c.times {
 					skew += c.leap
 					w.store.SetClock(skew)
 					w.sleep(15 * time.Second)
 				}
-				for skew < time.Hour { // it catches up, a little at a time
-					skew = min(time.Hour, skew+50*time.Second)
+				for skew < storeSkew { // it catches up, a little at a time
+					skew = min(storeSkew, skew+50*time.Second)
 					w.store.SetClock(skew)
 					w.sleep(2 * time.Second)
 				}
@@ -63,7 +63,7 @@ func TestLeapIsNeverVouchedFor(t *testing.T) {
 			sids := w.mustCommit(a, 1)
 			w.sleep(25*time.Minute + time.Duration(n)*61*time.Millisecond)
 			w.store.SetSlow(20 * time.Millisecond)
-			w.store.SetClock(time.Hour + time.Duration(n+1)*5*time.Minute)
+			w.store.SetClock(storeSkew + time.Duration(n+1)*5*time.Minute)
 			for range 400 {
 				w.sleep(10 * time.Millisecond)
 				if w.vouched() && !w.store.Holds(key(sids[0])) {
@@ -85,7 +85,7 @@ func TestLeapThatNobodySaw(t *testing.T) {
 		sids := w.mustCommit(a, 3)
 		a.kill()
 		w.sleep(10 * time.Second)
-		w.store.SetClock(time.Hour + 31*time.Minute)
+		w.store.SetClock(storeSkew + 31*time.Minute)
 		w.log.SetStalled(true)
 		b := w.issuer("b")
 		w.sleep(30 * time.Second)
@@ -110,7 +110,7 @@ func TestLeapDuringARefill(t *testing.T) {
 			case !wiped.Load():
 			case op == "apply":
 				if int(applied.Add(1)) == len(sids) {
-					w.store.SetClock(time.Hour + 31*time.Minute)
+					w.store.SetClock(storeSkew + 31*time.Minute)
 				}
 			case op == "vouch" && int(applied.Load()) >= len(sids) && !w.store.Holds(key(sids[0])):
 				t.Error("vouched without what the leap took")

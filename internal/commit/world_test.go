@@ -36,7 +36,10 @@ type world struct {
 	store *memstore.Store
 }
 
-// inWorld runs test in a synctest bubble. The store's clock is an hour off.
+// storeSkew is how far off the store's clock is.
+const storeSkew = -time.Hour
+
+// inWorld runs test in a synctest bubble.
 func inWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -48,7 +51,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 		}()
 		test(&world{
 			t: t, ctx: ctx, log: newTape(), x: &memlog.Exchange{},
-			store: memstore.New(time.Hour, t.Errorf),
+			store: memstore.New(storeSkew, t.Errorf),
 		})
 	})
 }

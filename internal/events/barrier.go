@@ -70,6 +70,7 @@ type Barrier struct {
 	failures atomic.Uint64
 	leaps    atomic.Uint64 // of the log's clock, as many as were noticed
 	restored atomic.Uint64 // how many there had been when the log was last restored
+	once     atomic.Bool   // it has been restored
 
 	mu        sync.Mutex
 	waiting   *round // the questions for the next beat

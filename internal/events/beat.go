@@ -136,12 +136,13 @@ type beats struct {
 
 type beatAt struct {
 	seq  uint64
+	time time.Time // by the log's clock
 	beat *Beat
 }
 
 func (b *beats) add(m Message) {
 	if beat, ok := DecodeBeat(m); ok {
-		b.read[b.next] = beatAt{m.Seq, &beat}
+		b.read[b.next] = beatAt{m.Seq, m.Time, &beat}
 		b.next = (b.next + 1) % len(b.read)
 	}
 }
@@ -153,4 +154,16 @@ func (b *beats) at(seq uint64) *Beat {
 		}
 	}
 	return nil
+}
+
+// clockOf returns what the log's clock and the wall clock of an issuer other than
+// the one named said at its latest beat that was read; ok is false without any.
+func (b *beats) clockOf(except string) (log, wall time.Time, ok bool) {
+	for n := range b.read {
+		r := b.read[(b.next-1-n+2*len(b.read))%len(b.read)]
+		if r.beat != nil && r.beat.At > 0 && r.beat.ID != except {
+			return r.time, time.UnixMilli(r.beat.At), true
+		}
+	}
+	return log, wall, false
 }

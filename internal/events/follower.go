@@ -328,3 +328,10 @@ func (f *Follower) Count(ctx context.Context, s State) (t Tally, lineage uint64,
 	}
 	return t, f.pos.Lineage, nil
 }
+
+// clockOf is what the latest beat of another issuer says of clocks.
+func (f *Follower) clockOf(except string) (log, wall time.Time, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.beats.clockOf(except)
+}

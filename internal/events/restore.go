@@ -39,7 +39,8 @@ func (b *Barrier) Restore(ctx context.Context, live func(context.Context) iter.S
 		return 0, err
 	}
 	first, leaps := began.pos, b.leaps.Load()
-	appended, err := b.appendMissing(ctx, began, live(ctx), leaps != b.restored.Load())
+	anew := leaps != b.restored.Load() || !b.once.Load() && b.unseenLeap(began)
+	appended, err := b.appendMissing(ctx, began, live(ctx), anew)
 	if err == nil && len(appended) > 0 {
 		err = b.arrived(ctx, first, appended)
 	}
@@ -51,6 +52,7 @@ func (b *Barrier) Restore(ctx context.Context, live func(context.Context) iter.S
 		return len(appended), fmt.Errorf("events: restore: %w", err)
 	}
 	b.restored.Store(leaps)
+	b.once.Store(true)
 	b.Admit(last)
 	return len(appended), nil
 }
@@ -114,6 +116,18 @@ func (b *Barrier) arrived(ctx context.Context, first Position, appended holding)
 		}
 	}
 	return nil
+}
+
+// unseenLeap reports whether the log's clock may have leapt before this barrier saw
+// it for the first time: it stands to our wall clock otherwise than it stood to that
+// of an issuer in its latest beat. If no such beat is left, nobody can tell. Issuers
+// whose clocks differ cost one more restore of everything.
+func (b *Barrier) unseenLeap(began found) bool {
+	log, wall, ok := b.follower.clockOf(b.beat.ID)
+	if !ok {
+		return began.tally.Revocations > 0
+	}
+	return (wall.Sub(log) - time.Since(began.state.Now)).Abs() > leapSlack
 }
 
 // goesEarly reports whether the log will drop a revocation too early: by its clock

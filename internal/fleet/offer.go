@@ -19,12 +19,13 @@ import (
 const (
 	// offerers is the queue group of those who are asked one at a time.
 	offerers = "curfew"
-	// offerTimeout bounds all questions of one collection.
-	offerTimeout = 5 * time.Second
-	// offerPatience is how long one edge may take.
-	offerPatience = time.Second
-	// offerQuiet is how long the last of many may take after the one before.
-	offerQuiet = 250 * time.Millisecond
+	// offerPatience is how long one edge may take, and manyPatience all of them
+	// together, for one question.
+	offerPatience, manyPatience = time.Second, 3 * time.Second
+	// offerQuiet is how long the next of many may take after the one before.
+	offerQuiet = 400 * time.Millisecond
+	// maxAsked bounds how often one edge at a time is asked, before all are.
+	maxAsked = 256
 	// largeOffer and smallOffer bound an answer, in bytes: of one who is
 	// asked alone, and of one of many.
 	largeOffer, smallOffer = 256 << 10, 32 << 10
@@ -95,24 +96,24 @@ func (r *Reporter) offer(msg *nats.Msg) {
 // Offers are the revocations that edges hold and the caller does not: known are
 // the fingerprints of those it has. Edges are not trusted: an entry counts only if
 // authentic says that an issuer has marked it. First one edge after the other is
-// asked, until one has nothing to add, and then all at once, until none has. With
-// no edge there it takes no time, else a quarter of a second and more.
-func (r *Registry) Offers(ctx context.Context, known []uint64, authentic func(data []byte, mark string) bool) iter.Seq[events.Revocation] {
+// asked, until one has nothing to add, and then all at once, until none has. It waits
+// for edges for the time of patience in all; what the caller does with an entry does
+// not count. With no edge there it takes no time, else half a second and more.
+func (r *Registry) Offers(ctx context.Context, known []uint64, authentic func(data []byte, mark string) bool, patience time.Duration) iter.Seq[events.Revocation] {
 	return func(yield func(events.Revocation) bool) {
-		ctx, cancel := context.WithTimeout(ctx, offerTimeout)
-		defer cancel()
-		c := collection{registry: r, authentic: authentic, known: map[uint64]bool{}, yield: yield}
+		c := collection{registry: r, authentic: authentic, known: map[uint64]bool{}, yield: yield, left: patience / 2}
 		for _, name := range known {
 			c.known[name] = true
 		}
 		err := c.run(ctx, r.subjects.Offer(), largeOffer, c.one)
-		if err == nil {
+		if !errors.Is(err, nats.ErrNoResponders) && !errors.Is(err, errEnough) {
+			c.left = max(c.left, 0) + patience/2 // whatever one of them has made of its time
 			err = c.run(ctx, r.subjects.OfferAll(), smallOffer, c.many)
 		}
 		switch {
 		case err == nil, errors.Is(err, nats.ErrNoResponders), errors.Is(err, errEnough):
 		default:
-			r.log.Warn("edges may hold revocations that they could not offer", "error", err)
+			r.log.Warn("edges may hold revocations that they have not offered yet", "error", err)
 		}
 		if c.forged > 0 {
 			r.log.Warn("edges offered revocations that no issuer has marked", "count", c.forged)
@@ -120,8 +121,12 @@ func (r *Registry) Offers(ctx context.Context, known []uint64, authentic func(da
 	}
 }
 
-// errEnough: the caller wants no more.
-var errEnough = errors.New("fleet: enough")
+var (
+	// errEnough: the caller wants no more.
+	errEnough = errors.New("fleet: enough")
+	// errImpatient: the time is up.
+	errImpatient = errors.New("fleet: edges took too long")
+)
 
 // A collection is one call of Offers.
 type collection struct {
@@ -129,7 +134,19 @@ type collection struct {
 	authentic func(data []byte, mark string) bool
 	known     map[uint64]bool
 	yield     func(events.Revocation) bool
+	left      time.Duration // to wait for edges
+	asked     int           // questions to one edge
 	forged    int
+}
+
+// waiting bounds one wait for edges; done must be called at its end.
+func (c *collection) waiting(ctx context.Context, most time.Duration) (_ context.Context, done func()) {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, min(most, c.left))
+	return ctx, func() {
+		cancel()
+		c.left -= time.Since(began)
+	}
 }
 
 // run puts the question until the answers bring nothing new.
@@ -140,6 +157,9 @@ func (c *collection) run(ctx context.Context, subject string, size int, ask func
 			data, err := json.Marshal(w)
 			if err != nil {
 				return err
+			}
+			if c.left <= 0 {
+				return errImpatient
 			}
 			n, err := ask(ctx, subject, data)
 			if err != nil {
@@ -168,9 +188,12 @@ func wants(known []uint64, size int) (out []want) {
 }
 
 func (c *collection) one(ctx context.Context, subject string, data []byte) (news int, err error) {
-	soon, cancel := context.WithTimeout(ctx, offerPatience)
-	defer cancel()
+	if c.asked++; c.asked > maxAsked {
+		return 0, nil
+	}
+	soon, done := c.waiting(ctx, offerPatience)
 	msg, err := c.registry.conn.RequestWithContext(soon, subject, data)
+	done()
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return 0, ctx.Err() // it is stuck; all are asked next
@@ -191,11 +214,11 @@ func (c *collection) many(ctx context.Context, subject string, data []byte) (new
 	if err := conn.PublishRequest(subject, inbox, data); err != nil {
 		return 0, err
 	}
-	for err == nil {
+	for until := c.left - manyPatience; err == nil && c.left > max(until, 0); {
 		var msg *nats.Msg
-		quiet, cancel := context.WithTimeout(ctx, offerQuiet)
+		quiet, done := c.waiting(ctx, offerQuiet)
 		msg, err = sub.NextMsgWithContext(quiet)
-		cancel()
+		done()
 		if errors.Is(err, context.DeadlineExceeded) {
 			return news, ctx.Err()
 		}

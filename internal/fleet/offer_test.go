@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,7 +40,7 @@ func (s *site) offered(t testing.TB, known ...events.Revocation) (sids []string)
 	for _, r := range known {
 		names = append(names, r.Fingerprint())
 	}
-	for r := range s.Offers(t.Context(), names, authentic) {
+	for r := range s.Offers(t.Context(), names, authentic, ceiling) {
 		sids = append(sids, r.Subject)
 	}
 	slices.Sort(sids)
@@ -150,7 +151,7 @@ func TestOffersUntilEnough(t *testing.T) {
 	for n := range 10 {
 		s.edges[0].reserve(t, ended(fmt.Sprint(n)))
 	}
-	for range s.Offers(t.Context(), nil, authentic) {
+	for range s.Offers(t.Context(), nil, authentic, ceiling) {
 		break
 	}
 }
@@ -197,4 +198,38 @@ func TestReserveIsBounded(t *testing.T) {
 	if held, bytes := e.Reserve.Size(); held != 1 || bytes > 1000 {
 		t.Errorf("holds %d entries in %d bytes once all others have expired", held, bytes)
 	}
+}
+
+// Somebody who may answer gives what is true, a little at a time, or nothing again
+// and again, and is not all that is heard.
+func TestOffersBesideOneWhoWastesTime(t *testing.T) {
+	s := newSite(t, 1)
+	s.edges[0].reserve(t, ended("only-here"))
+	thief := connect(t, s.server.URL())
+	var given atomic.Int64
+	for range 50 {
+		_, err := thief.QueueSubscribe("curfew.local.offer", "curfew", func(msg *nats.Msg) {
+			time.Sleep(200 * time.Millisecond)
+			data, _ := ended(fmt.Sprint("in the log before ", given.Add(1))).Encode()
+			text, _ := json.Marshal(data)
+			_ = msg.Respond(fmt.Appendf(nil, `{"entries":[{"data":%s,"mark":"marked %d"}]}`, text, len(data)))
+		})
+		testenv.Must(t, err)
+	}
+	_, err := thief.Subscribe("curfew.local.offer.all", func(msg *nats.Msg) {
+		for range 100 {
+			if msg.Respond([]byte("{}")) != nil {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+	testenv.Must(t, err)
+	testenv.Must(t, thief.Flush())
+	for r := range s.Offers(t.Context(), nil, authentic, 4*time.Second) {
+		if r.Subject == "only-here" {
+			return
+		}
+	}
+	t.Errorf("the honest edge was not heard, and %d others were", given.Load())
 }

@@ -61,7 +61,7 @@ func (r *Reserve) Keep(rev events.Revocation, m events.Message) {
 	if r.held.Contains(name) || s.size() > maxReserve {
 		return
 	}
-	r.held.Add(name, reserved{s, now + rev.TTL()})
+	r.held.Add(name, reserved{s, now + max(rev.TTL(), m.TTL)}) // the log keeps for longer what no store has
 	for r.bytes += s.size(); r.bytes > maxReserve; {
 		r.dropOldest()
 	}

@@ -169,12 +169,12 @@ func (i *Issuer) openServers(registry prometheus.Registerer) (err error) {
 func (i *Issuer) assemble() {
 	cfg := i.config
 	i.store = redisstore.New(i.rdb, cfg.Region)
-	i.revoker = commit.NewCommitter(i.store, events.Marking(i.stream, i.keys.Mark), cfg.IssuerURL, cfg.AccessTTL, i.log)
+	i.revoker = commit.NewCommitter(i.store, events.Marking(i.stream, i.mark), cfg.IssuerURL, cfg.AccessTTL, i.log)
 	i.revoker.SessionMax = cfg.SessionMax
 	i.keeper = commit.NewKeeper(i.revoker, events.NewNATSExchange(i.nc, cfg.Region), uuid.NewString(), cfg.Staleness, i.log)
 	i.fleet = fleet.NewRegistry(i.nc, cfg.Region, i.keeper.Staleness, i.keeper.Position, i.log)
-	i.keeper.Offers = func(ctx context.Context, known []uint64) iter.Seq[events.Revocation] {
-		return i.fleet.Offers(ctx, known, i.keys.Marked)
+	i.keeper.Offers = func(ctx context.Context, known []uint64, patience time.Duration) iter.Seq[events.Revocation] {
+		return i.fleet.Offers(ctx, known, i.marked, patience)
 	}
 	i.sessions = session.NewService(session.Parts{
 		Store: i.store, Revoker: i.revoker, Minter: i.keys, Users: i.logins, Trail: i.trail,
@@ -193,6 +193,13 @@ func (i *Issuer) assemble() {
 			Total: cfg.SessionLimit, PerKind: cfg.SessionLimitPerKind, Refuse: cfg.SessionLimitPolicy == config.Refuse,
 		},
 	})
+}
+
+// mark is that of a revocation, which counts in this region alone.
+func (i *Issuer) mark(data []byte) string { return i.keys.Mark(i.config.Region, data) }
+
+func (i *Issuer) marked(data []byte, mark string) bool {
+	return i.keys.Marked(i.config.Region, data, mark)
 }
 
 // Run serves on ln until ctx ends, then drains.

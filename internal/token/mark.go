@@ -14,31 +14,34 @@ import (
 // (RFC 5869 section 3.2).
 const markPurpose = "curfew revocation mark"
 
-// Mark shows whoever has the same keys that one of them wrote data. It is an HMAC
-// (RFC 2104), and so costs little; its key is derived from the newest key of the
-// directory, even where an HS256 secret signs tokens: edges know that.
-func (k *Keyring) Mark(data []byte) string {
+// Mark shows whoever has the same keys that one of them wrote data for a region,
+// whose name has no zero byte. It is an HMAC (RFC 2104), and so costs little; its
+// key is derived from the newest key of the directory, even where an HS256 secret
+// signs tokens: edges know that. Regions may share keys, and what is revoked in one
+// is not revoked in another.
+func (k *Keyring) Mark(region string, data []byte) string {
 	keys := k.ring.Load().keys
 	key := keys[signer(keys, time.Now())]
-	return key.public.id + "." + markOf(key.mark, data)
+	return key.public.id + "." + markOf(key.mark, region, data)
 }
 
 // Marked reports whether data bears the mark of a key that has not retired.
-func (k *Keyring) Marked(data []byte, mark string) bool {
+func (k *Keyring) Marked(region string, data []byte, mark string) bool {
 	dot := strings.LastIndexByte(mark, '.') // a kid may have dots
 	if dot < 0 {
 		return false
 	}
 	for _, key := range k.ring.Load().keys {
 		if key.public.id == mark[:dot] {
-			return hmac.Equal([]byte(markOf(key.mark, data)), []byte(mark[dot+1:]))
+			return hmac.Equal([]byte(markOf(key.mark, region, data)), []byte(mark[dot+1:]))
 		}
 	}
 	return false
 }
 
-func markOf(key, data []byte) string {
+func markOf(key []byte, region string, data []byte) string {
 	mac := hmac.New(sha256.New, key)
+	mac.Write(append([]byte(region), 0))
 	mac.Write(data)
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }

@@ -14,7 +14,7 @@ func TestMark(t *testing.T) {
 	both := testKeyring(t, map[string]crypto.Signer{"a.1": old, "b": young})
 	before := testKeyring(t, map[string]crypto.Signer{"a.1": old})
 	stranger := testKeyring(t, map[string]crypto.Signer{"a.1": edKey(t), "b": young})
-	mark := both.Mark(data)
+	mark := both.Mark("eu", data)
 	for _, tc := range []struct {
 		what string
 		by   *Keyring
@@ -23,17 +23,19 @@ func TestMark(t *testing.T) {
 		want bool
 	}{
 		{"its own", both, data, mark, true},
-		{"of before a rotation", both, data, before.Mark(data), true},
+		{"of before a rotation", both, data, before.Mark("eu", data), true},
 		{"of a key that it has not", before, data, mark, false},
-		{"of another key of the same name", stranger, data, before.Mark(data), false},
+		{"of another key of the same name", stranger, data, before.Mark("eu", data), false},
 		{"of other data", both, append(data, '!'), mark, false},
+		{"of another region", both, data, both.Mark("us", data), false},
+		{"of a region that begins alike", both, data, both.Mark("e", append([]byte("u"), data...)), false},
 		{"cut", both, data, mark[:len(mark)-1], false},
 		{"under another name", both, data, "a.1" + mark[strings.LastIndexByte(mark, '.'):], false},
 		{"no name", both, data, mark[strings.LastIndexByte(mark, '.'):], false},
 		{"no dot", both, data, "b", false},
 		{"none", both, data, "", false},
 	} {
-		if got := tc.by.Marked(tc.data, tc.mark); got != tc.want {
+		if got := tc.by.Marked("eu", tc.data, tc.mark); got != tc.want {
 			t.Errorf("mark %s: %t, want %t", tc.what, got, tc.want)
 		}
 	}
@@ -44,7 +46,7 @@ func TestSecretDoesNotMark(t *testing.T) {
 	dir, data := t.TempDir(), []byte("a revocation")
 	asymmetric := openKeyring(t, dir, true)
 	symmetric := openWith(t, KeyringConfig{Dir: dir, HS256Secret: strings.Repeat("secret-", 8)})
-	if mark := symmetric.Mark(data); !asymmetric.Marked(data, mark) {
+	if mark := symmetric.Mark("eu", data); !asymmetric.Marked("eu", data, mark) {
 		t.Errorf("the mark %q is not of a key in the directory", mark)
 	}
 }
@@ -54,7 +56,7 @@ func TestMarkOfARetiredKey(t *testing.T) {
 	key := edKey(t)
 	k := testKeyring(t, map[string]crypto.Signer{"a": key})
 	data := []byte("a revocation")
-	mark := k.Mark(data)
+	mark := k.Mark("eu", data)
 	k.cfg.Keep = time.Minute
 	files := k.ring.Load().files
 	next := files["a"]
@@ -66,7 +68,7 @@ func TestMarkOfARetiredKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.ring.Store(r)
-	if k.Marked(data, mark) {
+	if k.Marked("eu", data, mark) {
 		t.Error("a retired key marks")
 	}
 }
