@@ -126,6 +126,9 @@ func (c *Committer) toStore(ctx context.Context, r events.Revocation) (events.Re
 	filed, err := c.store.Revoke(ctx, told)
 	if err != nil {
 		r.Stamp = max(r.Stamp, c.next())
+		if r.Issuer == c.issuer {
+			r.TTLMillis = max(r.TTLMillis, c.unfiledLife().Milliseconds())
+		}
 		filed = r
 	}
 	c.Saw(filed.Stamp)

@@ -37,6 +37,7 @@ func TestRevocationsOutliveTokensOfALongerSetting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
+				w.store.SetClock(0)
 				a := w.issuerFor("a", 5*time.Minute)
 				w.settled(a)
 				if _, ok := w.store.HandOut(longest); !ok {
@@ -83,6 +84,53 @@ func TestLongestTokenSurvivesTheStore(t *testing.T) {
 		w.settled(b)
 		if draft := b.Draft(events.ScopeSession, "s", "", ""); draft.TTL() < 8*time.Hour {
 			t.Errorf("a revocation lives for %s", draft.TTL())
+		}
+	})
+}
+
+// Tokens are dated by the store's clock. An edge whose clock is right takes one for
+// good for longer by as much as the store's is ahead.
+func TestRevocationOutlivesATokenFromTheFuture(t *testing.T) {
+	for _, ahead := range []time.Duration{-time.Hour, 0, 25 * time.Minute, 3 * time.Hour} {
+		inWorld(t, func(w *world) {
+			w.store.SetClock(ahead)
+			a := w.issuer("a")
+			w.settled(a)
+			receipt, err := a.Revoke(w.ctx, events.ScopeSession, "sid", "", "")
+			if err != nil || !receipt.Committed {
+				t.Fatalf("%+v, %v", receipt, err)
+			}
+			least := accessTTL + max(0, ahead) + commit.Margin
+			if got := receipt.Held.TTL(); got < least || got > least+time.Minute {
+				t.Errorf("store's clock %v ahead: lives for %v, want %v", ahead, got, least)
+			}
+		})
+	}
+}
+
+// An issuer that is started with a shorter access_ttl while the store is away does
+// not know how long the tokens live that are out there.
+func TestLoweredWhileTheStoreIsAway(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.issuer("a")
+		w.settled(a)
+		if _, ok := w.store.HandOut(24 * time.Hour); !ok {
+			t.Fatal("nobody can log in")
+		}
+		w.sleep(10 * time.Second)
+		a.kill()
+		w.store.SetDown(true)
+		b := w.issuer("b")
+		w.sleep(10 * time.Second)
+		if receipt, err := b.Revoke(w.ctx, events.ScopeSession, "sid", "", ""); err != nil || receipt.Committed {
+			t.Fatalf("%+v, %v, want a 202", receipt, err)
+		}
+		w.sleep(40 * time.Second)
+		w.store.SetDown(false)
+		w.settled(b)
+		w.sleep(35 * time.Minute)
+		if !w.store.Holds(key("sid")) {
+			t.Error("the store has forgotten it, and a token of 24 hours may live")
 		}
 	})
 }

@@ -11,6 +11,9 @@ const (
 	leapSlack = 30 * time.Second
 	// leapRate is by how much it may run faster all the time: 1 in 500.
 	leapRate = 500
+	// paceAge is how old a base may be: what is allowed for a drift must not
+	// add up to more than the margin within the life of a revocation.
+	paceAge = time.Hour
 )
 
 // errLeapt: the store's clock has got ahead, so that entries expired too early.
@@ -27,8 +30,9 @@ type pace struct{ base *reading }
 func (p *pace) leapt(now reading) bool {
 	passed := now.own.Sub(p.base.own)
 	ahead := now.store.Sub(p.base.store) - passed
-	if ahead < 0 {
+	leapt := ahead > leapSlack+passed/leapRate
+	if ahead < 0 || passed > paceAge {
 		p.base = &now
 	}
-	return ahead > leapSlack+passed/leapRate
+	return leapt
 }

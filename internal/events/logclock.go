@@ -17,9 +17,10 @@ const (
 	// which is being set right slowly is not.
 	leapWindow = 10 * time.Minute
 	// driftShare is the part of the time passed that it may get away besides,
-	// counted from the first reading: clocks that are set right slowly are
-	// set by 1 in 2,000. A year by another clock is no life of a revocation.
+	// counted from a reading that is up to driftAge old: clocks that are set
+	// right slowly are set by 1 in 2,000.
 	driftShare = 500
+	driftAge   = 6 * time.Hour
 )
 
 // ErrClockLeap: the log's clock has moved otherwise than time has passed. Its
@@ -32,7 +33,7 @@ var ErrClockLeap = errors.New("events: the log's clock has leaped")
 type logClock struct {
 	mu    sync.Mutex
 	base  *reading
-	first *reading // since the last leap
+	first *reading // since the last leap, or the last driftAge
 }
 
 // A reading of the log's clock was taken between two instants of ours.
@@ -58,6 +59,9 @@ func (c *logClock) read(now reading) error {
 	if limit := leapSlack + (now.asked-c.first.asked)/driftShare; off.Abs() > leapSlack || drift.Abs() > limit {
 		c.base, c.first = &now, &now
 		return fmt.Errorf("%w: %s apart from ours, %s in all", ErrClockLeap, off.Round(time.Millisecond), drift.Round(time.Millisecond))
+	}
+	if now.asked-c.first.asked > driftAge {
+		c.first = &now
 	}
 	return nil
 }
