@@ -226,7 +226,7 @@ func TestOffersBesideOneWhoWastesTime(t *testing.T) {
 	})
 	testenv.Must(t, err)
 	testenv.Must(t, thief.Flush())
-	for r := range s.Offers(t.Context(), nil, authentic, 4*time.Second) {
+	for r := range s.Offers(t.Context(), nil, authentic, 8*time.Second) {
 		if r.Subject == "only-here" {
 			return
 		}
