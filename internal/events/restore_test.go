@@ -2,6 +2,7 @@ package events_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"testing"
@@ -37,25 +38,47 @@ func yield(all []events.Revocation) func(context.Context) iter.Seq2[events.Revoc
 	}
 }
 
+// What the log holds is left there, unless its clock may have leapt before anybody
+// looked: then it may go too early, and all is appended anew.
 func TestRestoreAppendsWhatIsMissingOnce(t *testing.T) {
-	bubble(t, func(t *testing.T, ctx context.Context) {
-		log, x := memlog.New(), &memlog.Exchange{}
-		all := live(300, 30*time.Minute)
-		for _, r := range all[:100] {
-			if _, err := events.Publish(ctx, log, r); err != nil {
-				t.Fatal(err)
-			}
-		}
-		i := startIssuer(t, ctx, log, x)
-		for _, want := range []int{200, 0} {
-			if n, err := i.barrier.Restore(ctx, yield(all)); n != want || err != nil {
-				t.Fatalf("restored %d, %v, want %d", n, err, want)
-			}
-		}
-		if s, err := log.State(ctx); s.Revocations != 300 || err != nil {
-			t.Errorf("the log holds %d revocations, %v", s.Revocations, err)
-		}
-	})
+	for name, c := range map[string]struct {
+		beat  bool          // there is one of an issuer
+		ahead time.Duration // that issuer's clock
+		want  int
+	}{
+		"no beat is left":          {want: 300},
+		"the clocks are the same":  {beat: true, want: 200},
+		"the log's has leapt":      {beat: true, ahead: time.Minute, want: 300},
+		"the log's was set back":   {beat: true, ahead: -time.Minute, want: 300},
+		"the clocks are as before": {beat: true, ahead: 20 * time.Second, want: 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, ctx context.Context) {
+				log, x := memlog.New(), &memlog.Exchange{}
+				all := live(300, 30*time.Minute)
+				for _, r := range all[:100] {
+					if _, err := events.Publish(ctx, log, r); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if c.beat {
+					data, _ := json.Marshal(events.Beat{By: events.RoleIssuer, ID: "another", Nonce: "n", At: time.Now().Add(c.ahead).UnixMilli()})
+					if _, err := log.Append(ctx, events.Record{Kind: events.KindBeat, Data: data, TTL: time.Hour}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				i := startIssuer(t, ctx, log, x)
+				for _, want := range []int{c.want, 0} {
+					if n, err := i.barrier.Restore(ctx, yield(all)); n != want || err != nil {
+						t.Fatalf("restored %d, %v, want %d", n, err, want)
+					}
+				}
+				if s, err := log.State(ctx); s.Revocations != uint64(100+c.want) || err != nil {
+					t.Errorf("the log holds %d revocations, %v", s.Revocations, err)
+				}
+			})
+		})
+	}
 }
 
 // A cutoff whose caller did not hear from the store has two stamps. The log holds
