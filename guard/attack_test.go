@@ -15,9 +15,9 @@ import (
 	"github.com/curfew-auth/curfew/internal/testenv"
 )
 
-// Whoever may ask may also name the subject of the answer. None of ours writes on
-// one that is not an inbox; what the server itself writes there is garbage, and
-// stops no decision.
+// An asker names the subject of the answer. No node writes on one that is not an
+// inbox; what the server itself writes on the log's subjects is garbage, and stops
+// no decision.
 func TestRepliesOnTheSubjectsOfTheLog(t *testing.T) {
 	m := newMesh(t)
 	m.keep()

@@ -240,9 +240,9 @@ func (k *Keeper) restoreLog(ctx context.Context) error {
 	return err
 }
 
-// live is what the store holds, and what edges hold besides. The projector may be writing into it what it
-// has read from a log that is gone by now: that has to be among it, since
-// nobody would put it back later.
+// live is what the store holds, and what edges hold besides. The projector may be
+// writing into the store what it has read from a log that is gone by now: that has
+// to be among it, since nobody would put it back later.
 func (k *Keeper) live(ctx context.Context) iter.Seq2[events.Revocation, error] {
 	return func(yield func(events.Revocation, error) bool) {
 		if err := k.projector.Rebind(ctx); err != nil {

@@ -127,9 +127,9 @@ func next(ctx context.Context, sub *nats.Subscription) (Answer, error) {
 	return r.Answer, nil
 }
 
-// Answerable reports whether a message asks for its answer in an inbox. Whoever
-// answers on any subject that it is told writes there in the asker's place, who
-// may have no right to. The server itself names inboxes of other accounts _R_.
+// Answerable reports whether a message asks for its answer in an inbox. An answer on
+// any other subject would be written by us where the asker may have no right to
+// write. The server itself names inboxes of other accounts _R_.
 func Answerable(msg *nats.Msg) bool {
 	return strings.HasPrefix(msg.Reply, "_INBOX") || strings.HasPrefix(msg.Reply, "_R_.")
 }

@@ -31,7 +31,7 @@ type Record struct {
 	// TTL is how long the log keeps the record, by the log's own clock; at
 	// least a second.
 	TTL time.Duration
-	// Mark shows issuers that one of them wrote Data; empty if there is none.
+	// Mark is an issuer's, over Data, for issuers to check; empty if there is none.
 	Mark string
 }
 

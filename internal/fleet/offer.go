@@ -55,7 +55,6 @@ func (w want) known() map[uint64]bool {
 // An offer answers a want.
 type offer struct {
 	Entries []signed `json:"entries"`
-	More    bool     `json:"more,omitempty"`
 }
 
 // serveOffers answers issuers until the subscriptions end. Others may hear it too:
@@ -82,9 +81,7 @@ func (r *Reporter) offer(msg *nats.Msg) {
 		r.Log.Debug("question for revocations ignored")
 		return
 	}
-	var o offer
-	o.Entries, o.More = r.Reserve.offer(w, min(w.Size, largeOffer))
-	data, err := json.Marshal(o)
+	data, err := json.Marshal(offer{r.Reserve.offer(w, min(w.Size, largeOffer))})
 	if err == nil {
 		err = msg.Respond(data)
 	}

@@ -116,8 +116,8 @@ func TestForgedOffers(t *testing.T) {
 	testenv.Must(t, err)
 	for _, subject := range []string{"curfew.local.offer", "curfew.local.offer.all"} {
 		for _, answer := range []string{
-			fmt.Sprintf(`{"entries":[{"data":%s,"mark":"marked"}],"more":true}`, forged), `{"entries":[{"data":"e30=","mark":"marked 2"}],"more":true}`,
-			`{"more":true}`, "garbage", "",
+			fmt.Sprintf(`{"entries":[{"data":%s,"mark":"marked"}]}`, forged), `{"entries":[{"data":"e30=","mark":"marked 2"}]}`,
+			`{}`, "garbage", "",
 		} {
 			_, err := forger.Subscribe(subject, func(msg *nats.Msg) { _ = msg.Respond([]byte(answer)) })
 			testenv.Must(t, err)

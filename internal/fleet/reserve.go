@@ -75,14 +75,14 @@ func (r *Reserve) dropOldest() {
 	r.bytes -= oldest.size()
 }
 
-// offer returns what the asker lacks, up to a size, and whether there is more. It
-// begins anywhere: who ask many get different parts from each.
-func (r *Reserve) offer(w want, size int) (out []signed, more bool) {
+// offer returns what the asker lacks, up to a size. It begins anywhere, so an asker
+// of many edges gets different parts from each.
+func (r *Reserve) offer(w want, size int) (out []signed) {
 	now, known := r.Elapsed(), w.known()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.held == nil {
-		return nil, false
+		return nil
 	}
 	names := r.held.Keys()
 	start := rand.IntN(max(len(names), 1))
@@ -93,9 +93,9 @@ func (r *Reserve) offer(w want, size int) (out []signed, more bool) {
 			continue
 		}
 		if size -= entry.size(); size < 0 {
-			return out, true
+			return out
 		}
 		out = append(out, entry.signed)
 	}
-	return out, false
+	return out
 }
