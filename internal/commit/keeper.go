@@ -174,9 +174,10 @@ func (k *Keeper) report(ctx context.Context, what string, err error, first bool)
 	}
 }
 
-// keepLog makes the log whole when that is in doubt, and answers for it.
+// keepLog makes the log whole when that is in doubt, and answers for it. Replicas
+// that differ are made equal also after another's word was taken for the log.
 func (k *Keeper) keepLog(ctx context.Context) error {
-	if !k.barrier.Admitted() {
+	if !k.barrier.Admitted() || k.barrier.Differs() {
 		if err := k.restoreLog(ctx); err != nil {
 			return err
 		}

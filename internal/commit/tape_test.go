@@ -80,6 +80,14 @@ func (l *tape) purge()    { l.forget(0, l.Log.Purge) }
 
 func (l *tape) rollback(seq uint64) { l.forget(seq, func() { l.Log.Rollback(seq) }) }
 
+// Drop implements events.Log.
+func (l *tape) Drop(ctx context.Context, seq uint64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.held, func(at uint64, _ events.Revocation) bool { return at <= seq })
+	return l.Log.Drop(ctx, seq)
+}
+
 // forget drops everything after seq.
 func (l *tape) forget(seq uint64, fault func()) {
 	l.mu.Lock()
@@ -162,6 +170,13 @@ func (l mortalLog) Append(ctx context.Context, r events.Record) (uint64, error) 
 		return 0, err
 	}
 	return l.Log.Append(ctx, r)
+}
+
+func (l mortalLog) Drop(ctx context.Context, seq uint64) error {
+	if err := l.life.step("drop"); err != nil {
+		return err
+	}
+	return l.Log.Drop(ctx, seq)
 }
 
 // A mortalExchange stops serving when its issuer dies.

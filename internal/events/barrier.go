@@ -71,6 +71,10 @@ type Barrier struct {
 	leaps    atomic.Uint64 // of the log's clock, as many as were noticed
 	restored atomic.Uint64 // how many there had been when the log was last restored
 	once     atomic.Bool   // it has been restored
+	differ   atomic.Bool   // two readers have read the log differently
+	// By Elapsed, when replicas that differ are a reason again to renew the log. The
+	// goroutine that restores sets it.
+	nextRenewal time.Duration
 
 	mu        sync.Mutex
 	waiting   *round // the questions for the next beat

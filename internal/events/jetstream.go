@@ -121,6 +121,15 @@ func (l *JetStream) State(ctx context.Context) (State, error) {
 	return state, nil
 }
 
+// Drop implements Log.
+func (l *JetStream) Drop(ctx context.Context, seq uint64) error {
+	stream, err := l.handle(ctx)
+	if err == nil {
+		err = stream.Purge(ctx, jetstream.WithPurgeSequence(seq+1))
+	}
+	return wrapJetStream("drop", err)
+}
+
 // handle returns a handle on the stream's name; it outlives the stream.
 func (l *JetStream) handle(ctx context.Context) (jetstream.Stream, error) {
 	if s := l.stream.Load(); s != nil {

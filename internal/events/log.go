@@ -106,6 +106,11 @@ type Log interface {
 	// State reports the log's identity and extent.
 	State(ctx context.Context) (State, error)
 
+	// Drop removes every message up to seq, in every replica: whatever each of
+	// them had expired by then, they hold the same messages afterwards. Only
+	// issuers call it.
+	Drop(ctx context.Context, seq uint64) error
+
 	// Ensure creates the log if there is none. Only issuers call it.
 	Ensure(ctx context.Context) error
 }

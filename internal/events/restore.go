@@ -29,29 +29,43 @@ const restoreWindow = 64
 // before the first beat is missed by the comparison, and whatever is lost after
 // it by a later beat's audit.
 //
-// Live is read once. What is filed after that is appended after the first beat by
-// whoever filed it, and needs no restoring. To look again until nothing is missing
-// would never end while others revoke, or while entries expire in the log a
-// moment before they do in the store.
+// Live is read once, or twice if the log is renewed before. What is filed after
+// that is appended after the first beat by whoever filed it, and needs no
+// restoring. To look again until nothing is missing would never end while others
+// revoke, or while entries expire in the log a moment before they do in the store.
 func (b *Barrier) Restore(ctx context.Context, live func(context.Context) iter.Seq2[Revocation, error]) (restored int, err error) {
 	began, err := b.probe(ctx, tree{})
 	if err != nil {
 		return 0, err
 	}
-	first, leaps := began.pos, b.leaps.Load()
-	anew := leaps != b.restored.Load() || !b.once.Load() && b.unseenLeap(began)
-	appended, err := b.appendMissing(ctx, began, live(ctx), anew)
+	var renewed int
+	if b.mustRenew(began) {
+		renewed, err = b.renew(ctx, began.pos, live(ctx))
+		if err == nil {
+			began, err = b.probe(ctx, tree{})
+		}
+	}
+	if err == nil {
+		restored, err = b.restore(ctx, began, live(ctx))
+	}
+	if err != nil {
+		return renewed + restored, fmt.Errorf("events: restore: %w", err)
+	}
+	return renewed + restored, nil
+}
+
+func (b *Barrier) restore(ctx context.Context, began found, live iter.Seq2[Revocation, error]) (int, error) {
+	appended, err := b.appendMissing(ctx, began, live)
 	if err == nil && len(appended) > 0 {
-		err = b.arrived(ctx, first, appended)
+		err = b.arrived(ctx, began.pos, appended)
 	}
 	if err != nil {
-		return len(appended), fmt.Errorf("events: restore: %w", err)
+		return len(appended), err
 	}
-	last, err := b.probeSince(ctx, first)
+	last, err := b.probeSince(ctx, began.pos)
 	if err != nil {
-		return len(appended), fmt.Errorf("events: restore: %w", err)
+		return len(appended), err
 	}
-	b.restored.Store(leaps)
 	b.once.Store(true)
 	b.Admit(last)
 	return len(appended), nil
@@ -67,17 +81,19 @@ func (b *Barrier) probeSince(ctx context.Context, first Position) (Position, err
 	return pos, err
 }
 
-// appendMissing returns what it appended. After a leap of the log's clock that is
-// everything: what is still there was stamped by the clock as it was, and will
-// expire early by the clock as it is.
-func (b *Barrier) appendMissing(ctx context.Context, began found, live iter.Seq2[Revocation, error], leapt bool) (holding, error) {
+// appendMissing returns what it appended.
+func (b *Barrier) appendMissing(ctx context.Context, began found, live iter.Seq2[Revocation, error]) (holding, error) {
 	held, err := b.heldBy(ctx, began)
 	if err != nil {
 		return nil, err
 	}
-	if leapt {
-		clear(held)
-	}
+	return b.appendAll(ctx, live, func(r Revocation) bool {
+		return held.has(r) && !b.goesEarly(held[r.ID].age, r)
+	})
+}
+
+// appendAll appends those that are not to be left out, each of them once.
+func (b *Barrier) appendAll(ctx context.Context, live iter.Seq2[Revocation, error], leaveOut func(Revocation) bool) (holding, error) {
 	appended := make(holding)
 	appends, ctx := errgroup.WithContext(ctx)
 	appends.SetLimit(restoreWindow)
@@ -88,7 +104,7 @@ func (b *Barrier) appendMissing(ctx context.Context, began found, live iter.Seq2
 		if err != nil {
 			return appended, errors.Join(err, appends.Wait())
 		}
-		if held.has(r) && !b.goesEarly(held[r.ID].age, r) || appended.has(r) {
+		if appended.has(r) || leaveOut(r) {
 			continue
 		}
 		appended.add(r, 0)
@@ -106,28 +122,21 @@ func (b *Barrier) arrived(ctx context.Context, first Position, appended holding)
 	if err != nil {
 		return err
 	}
-	held, _, err := b.held(ctx, first.Seq, pos, time.Time{})
+	return b.holdsBehind(ctx, first.Seq, pos, appended)
+}
+
+// holdsBehind makes sure that the log holds something between two sequences.
+func (b *Barrier) holdsBehind(ctx context.Context, seq uint64, upTo Position, want holding) error {
+	held, _, err := b.held(ctx, seq, upTo, time.Time{})
 	if err != nil {
 		return err
 	}
-	for id, want := range appended {
+	for id, want := range want {
 		if got, ok := held[id]; !ok || got.stamp < want.stamp {
 			return fmt.Errorf("%w: lost what had just been restored", ErrDiverged)
 		}
 	}
 	return nil
-}
-
-// unseenLeap reports whether the log's clock may have leapt before this barrier saw
-// it for the first time: it stands to our wall clock otherwise than it stood to that
-// of an issuer in its latest beat. If no such beat is left, nobody can tell. Issuers
-// whose clocks differ cost one more restore of everything.
-func (b *Barrier) unseenLeap(began found) bool {
-	log, wall, ok := b.follower.clockOf(b.beat.ID)
-	if !ok {
-		return began.tally.Revocations > 0
-	}
-	return (wall.Sub(log) - time.Since(began.state.Now)).Abs() > leapSlack
 }
 
 // goesEarly reports whether the log will drop a revocation too early: by its clock
@@ -149,6 +158,7 @@ func (b *Barrier) heldBy(ctx context.Context, at found) (holding, error) {
 		return nil, err
 	}
 	if tally, ok := read.upTo(at.state); !ok || tally != at.tally {
+		b.differ.Store(true)
 		b.follower.Replay()
 		return nil, fmt.Errorf("%w: another reader has read others", ErrIncomplete)
 	}
@@ -189,18 +199,10 @@ func covers(r Revocation) int64 {
 // held reads the log up to a position, and returns the revocations that stand
 // behind a sequence, with their ages at an instant of its clock, and a census.
 func (b *Barrier) held(ctx context.Context, behind uint64, upTo Position, now time.Time) (holding, *census, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stalled := time.AfterFunc(readPatience, func() { cancel(ErrUnavailable) })
-	defer stalled.Stop()
 	all, read := make(holding), &census{}
-	for m, err := range b.log.Follow(ctx, Cursor{}) {
+	for m, err := range b.messages(ctx, upTo) {
 		if err != nil {
-			return nil, nil, cause(ctx, err)
-		}
-		stalled.Reset(readPatience)
-		if m.Epoch != upTo.Epoch {
-			return nil, nil, ErrDiverged
+			return nil, nil, err
 		}
 		read.add(m)
 		if m.Kind == KindRevocation && m.Seq > behind {
@@ -208,11 +210,33 @@ func (b *Barrier) held(ctx context.Context, behind uint64, upTo Position, now ti
 				all.add(r, now.Sub(m.Time))
 			}
 		}
-		if m.Seq >= upTo.Seq {
-			return all, read, nil
-		}
 	}
-	return nil, nil, ErrUnavailable
+	return all, read, nil
+}
+
+// messages reads the log from its start up to a position.
+func (b *Barrier) messages(ctx context.Context, upTo Position) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		stalled := time.AfterFunc(readPatience, func() { cancel(ErrUnavailable) })
+		defer stalled.Stop()
+		for m, err := range b.log.Follow(ctx, Cursor{}) {
+			if err != nil {
+				yield(Message{}, cause(ctx, err))
+				return
+			}
+			stalled.Reset(readPatience)
+			if m.Epoch != upTo.Epoch {
+				yield(Message{}, ErrDiverged)
+				return
+			}
+			if !yield(m, nil) || m.Seq >= upTo.Seq {
+				return
+			}
+		}
+		yield(Message{}, ErrUnavailable)
+	}
 }
 
 // Publish appends one revocation to the log, which keeps it for as long as its

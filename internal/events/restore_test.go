@@ -39,7 +39,7 @@ func yield(all []events.Revocation) func(context.Context) iter.Seq2[events.Revoc
 }
 
 // What the log holds is left there, unless its clock may have leapt before anybody
-// looked: then it may go too early, and all is appended anew.
+// looked: then it may go too early, and all is appended anew, in its place.
 func TestRestoreAppendsWhatIsMissingOnce(t *testing.T) {
 	for name, c := range map[string]struct {
 		beat  bool          // there is one of an issuer
@@ -73,12 +73,98 @@ func TestRestoreAppendsWhatIsMissingOnce(t *testing.T) {
 						t.Fatalf("restored %d, %v, want %d", n, err, want)
 					}
 				}
-				if s, err := log.State(ctx); s.Revocations != uint64(100+c.want) || err != nil {
+				if s, err := log.State(ctx); s.Revocations != 300 || err != nil {
 					t.Errorf("the log holds %d revocations, %v", s.Revocations, err)
 				}
 			})
 		})
 	}
+}
+
+// What the store does not know, and the log does, is appended anew as well. What
+// nobody here can read is left, and with it everything that stands there.
+func TestRenewedLogLosesNothing(t *testing.T) {
+	for name, later := range map[string]bool{"all is readable": false, "one is of a later version": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, ctx context.Context) {
+				log, x := memlog.New(), &memlog.Exchange{}
+				all := live(30, 30*time.Minute)
+				for _, r := range all {
+					if _, err := events.Publish(ctx, log, r); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want := 30
+				if later {
+					want = 61
+					data := []byte(`{"id":"later","scope":"galaxy","iss":"iss","sub":"x","ttl_ms":60000}`)
+					if _, err := log.Append(ctx, events.Record{Kind: events.KindRevocation, Data: data, TTL: time.Hour}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				i := startIssuer(t, ctx, log, x)
+				if n, err := i.barrier.Restore(ctx, yield(all[:10])); n != 30 || err != nil {
+					t.Fatalf("appended %d, %v, want 30", n, err)
+				}
+				if s, err := log.State(ctx); s.Revocations != uint64(want) || err != nil {
+					t.Errorf("the log holds %d revocations, %v, want %d", s.Revocations, err, want)
+				}
+				e := startEdge(ctx, log, x, "late")
+				time.Sleep(20 * time.Second)
+				for _, r := range all {
+					if e.accepts(r.Subject) {
+						t.Fatalf("accepts %s", r.Subject)
+					}
+				}
+			})
+		})
+	}
+}
+
+// rollsBack is a log that loses what was appended anew, before anybody has read it,
+// and gets other revocations in its place.
+type rollsBack struct {
+	*memlog.Log
+	t       *testing.T
+	to      uint64
+	dropped bool
+}
+
+func (l *rollsBack) Append(ctx context.Context, r events.Record) (uint64, error) {
+	if r.Kind == events.KindBeat && l.to > 0 {
+		l.Rollback(l.to)
+		l.to = 0
+		appendRevocations(l.t, l.Log, 1000, 1100)
+	}
+	return l.Log.Append(ctx, r)
+}
+
+func (l *rollsBack) Drop(ctx context.Context, seq uint64) error {
+	l.dropped = true
+	return l.Log.Drop(ctx, seq)
+}
+
+func TestNothingIsDroppedUnlessItWasReadAnew(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := &rollsBack{Log: memlog.New(), t: t}
+		for _, r := range live(30, 30*time.Minute) {
+			if _, err := events.Publish(ctx, log, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		i := startIssuer(t, ctx, log, &memlog.Exchange{})
+		store := func(ctx context.Context) iter.Seq2[events.Revocation, error] {
+			before, err := log.State(ctx)
+			if err != nil {
+				t.Error(err)
+			}
+			log.to = before.LastSeq
+			return yield(nil)(ctx)
+		}
+		if n, err := i.barrier.Restore(ctx, store); err == nil || log.dropped {
+			t.Errorf("restored %d, %v; dropped the rest: %t", n, err, log.dropped)
+		}
+	})
 }
 
 // A cutoff whose caller did not hear from the store has two stamps. The log holds

@@ -177,7 +177,7 @@ func (i *Issuer) assemble() {
 		return i.fleet.Offers(ctx, known, i.marked, patience)
 	}
 	i.sessions = session.NewService(session.Parts{
-		Store: i.store, Revoker: i.revoker, Minter: i.keys, Users: i.logins, Trail: i.trail,
+		Store: i.store, Revoker: i.revoker, Minter: i.keys, Families: i.keys, Users: i.logins, Trail: i.trail,
 		Attempts: redisstore.NewAttempts(i.rdb, cfg.Region), Metrics: i.meter,
 		Refreshes: redisstore.NewRefreshes(i.rdb, cfg.Region), Log: i.log,
 	}, session.Config{

@@ -50,6 +50,8 @@ func (i *Issuer) revokePresented(c *fiber.Ctx, raw string) (session.Receipt, err
 	switch {
 	case errors.Is(err, session.ErrRefreshInvalid):
 		return nothing, nil
+	case errors.Is(err, session.ErrEnded) && receipt.Committed: // once more
+		return receipt, nil
 	case errors.Is(err, session.ErrEnded):
 		return i.endAgain(ctx, raw)
 	}
@@ -111,10 +113,10 @@ func (i *Issuer) revokeForeign(c *fiber.Ctx, claims token.Claims) (session.Recei
 	return receipt, err
 }
 
-// endAgain is for a session that has ended. Its revocation may still be
-// pending, as when a client repeats a call that was answered 503, so it is
-// committed once more. Sessions that nobody revoked are left alone: without
-// them there is no proof that the token was ever good.
+// endAgain is for a session that has ended, and was opened by a key that has
+// retired. Its revocation may still be pending, as when a client repeats a call that
+// was answered 503, so it is committed once more. Sessions that nobody revoked are
+// left alone: without them there is no proof that the token was ever good.
 func (i *Issuer) endAgain(ctx context.Context, raw string) (session.Receipt, error) {
 	id, err := session.SessionOf(raw)
 	if err != nil {

@@ -55,6 +55,45 @@ func TestOAuthRevoke(t *testing.T) {
 	}
 }
 
+// Redis may lose sessions, and their access tokens live on. Whatever is asked to end
+// them does, or does not say so.
+func TestEndsSessionsThatTheStoreHasLost(t *testing.T) {
+	b := start(t, nil)
+	edge := b.edge(t)
+	b.awaitExpected(t)
+	for what, end := range map[string]func(t *testing.T, g, other grant){
+		"oauth2/revoke": func(t *testing.T, g, other grant) {
+			b.post(t, "/oauth2/revoke", "", "token", g.RefreshToken).want(t, "revoke", http.StatusOK, "")
+		},
+		"logout": func(t *testing.T, g, other grant) {
+			call{method: http.MethodPost, url: b.url + "/v1/logout", bearer: g.RefreshToken}.do(t).
+				want(t, "logout", http.StatusUnauthorized, "session_ended")
+		},
+		"sessions": func(t *testing.T, g, other grant) {
+			a := call{method: http.MethodDelete, url: b.url + "/v1/sessions?wait=confirmed&timeout=60s", bearer: other.AccessToken}.do(t)
+			a.want(t, "end all", http.StatusOK, "")
+			if ended := a.field(t, "ended"); ended != 1.0 {
+				t.Errorf("ended %v, want 1: %s", ended, a.body)
+			}
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			g, other := b.login(t, "alice", ""), b.login(t, "alice", "")
+			whoami(t, edge, g).want(t, "before", http.StatusOK, "")
+			b.forget(t, g.SessionID)
+			whoami(t, edge, g).want(t, "lost", http.StatusOK, "")
+			end(t, g, other)
+			awaitRefused(t, edge, g, "token_revoked")
+			b.login(t, "alice", "")
+			if what == "sessions" {
+				awaitRefused(t, edge, other, "token_revoked")
+			} else {
+				call{method: http.MethodDelete, url: b.url + "/v1/sessions", bearer: other.AccessToken}.do(t)
+			}
+		})
+	}
+}
+
 // 200 means committed: what is pending is answered 503, also when repeated,
 // until the log has it.
 func TestOAuthRevokePending(t *testing.T) {

@@ -139,8 +139,11 @@ func (i *Issuer) endSessions(c *fiber.Ctx) error {
 	if err != nil {
 		return problem(err)
 	}
-	out := endedResponse{Ended: len(receipts), Receipts: make([]receiptResponse, 0, len(receipts))}
+	out := endedResponse{Receipts: make([]receiptResponse, 0, len(receipts))}
 	for _, r := range receipts {
+		if r.Scope == events.ScopeSession {
+			out.Ended++
+		}
 		out.Receipts = append(out.Receipts, receiptOf(r))
 	}
 	out.waited, out.ElapsedMS = w.await(receipts...)

@@ -99,7 +99,7 @@ func (m *machine) logout(t *rapid.T) {
 	m.over(s)
 }
 
-// logoutRefresh takes any token the session ever had.
+// logoutRefresh takes any token the session ever had, and ends also what is over.
 func (m *machine) logoutRefresh(t *rapid.T) {
 	s := m.any(t)
 	var want error
@@ -108,7 +108,7 @@ func (m *machine) logoutRefresh(t *rapid.T) {
 	}
 	_, err := m.issuer(t).LogoutRefresh(t.Context(), oneOf(t, s.tokens))
 	wantError(t, "logout by refresh token", err, want)
-	m.over(s)
+	s.ended, s.endedWhen = true, m.now
 }
 
 // endOne: everybody ends only their own.

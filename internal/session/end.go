@@ -60,16 +60,27 @@ func (s *Service) Logout(ctx context.Context, of Session) (Receipt, error) {
 // LogoutRefresh ends the session of a refresh token, which may have been
 // rotated away: its family part proves that it was once good. Errors:
 // ErrRefreshInvalid, ErrEnded, ErrUnavailable.
+//
+// A store that has lost the session says that it is over, and its access tokens
+// live on. So what our keys show to have been opened is ended once more, whatever
+// the store says; ErrEnded then comes with the receipt of that, which is committed.
 func (s *Service) LogoutRefresh(ctx context.Context, raw string) (Receipt, error) {
 	t, err := parseRefresh(raw)
 	if err != nil {
 		return Receipt{}, err
 	}
 	of, err := s.prove(ctx, t)
-	if err != nil {
+	switch {
+	case err == nil:
+		return s.end(ctx, of, "logout", of.UserID)
+	case !s.opened(t):
 		return Receipt{}, err
 	}
-	return s.end(ctx, of, "logout", of.UserID)
+	receipt, failed := s.Revoker.Revoke(ctx, events.ScopeSession, t.session.String(), "logout", "")
+	if failed == nil && receipt.Committed && errors.Is(err, ErrEnded) {
+		return receipt, err
+	}
+	return receipt, failed
 }
 
 // Sessions returns a user's live sessions, oldest first.
@@ -90,8 +101,28 @@ func (s *Service) EndOne(ctx context.Context, tenant, userID, sessionID string) 
 }
 
 // EndAll ends all of a user's sessions but keep, which may be empty. On an
-// error the receipts tell which have ended.
+// error the receipts tell which have ended. Without keep it also revokes the user,
+// of which the last receipt tells: that covers sessions which the store has lost.
 func (s *Service) EndAll(ctx context.Context, tenant, userID, keep string) ([]Receipt, error) {
+	receipts, err := s.endListed(ctx, tenant, userID, keep)
+	if err != nil || keep != "" {
+		return receipts, err
+	}
+	const reason = "sessions_ended"
+	receipt, err := s.Revoker.Commit(ctx, events.Revocation{
+		Scope: events.ScopeUser, Tenant: tenant, Subject: userID, Reason: reason, Actor: userID,
+	})
+	if err != nil {
+		return receipts, err
+	}
+	s.note(ctx, Event{
+		Kind: EventLogout, At: time.Now(), Tenant: tenant, UserID: userID, Reason: reason, Actor: userID,
+		Scope: string(events.ScopeUser), Subject: userID, RevocationID: receipt.RevocationID,
+	})
+	return append(receipts, receipt), nil
+}
+
+func (s *Service) endListed(ctx context.Context, tenant, userID, keep string) ([]Receipt, error) {
 	var receipts []Receipt
 	ended := map[string]bool{keep: true}
 	for {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -55,6 +56,54 @@ func TestLogoutByRefreshToken(t *testing.T) {
 	wantError(t, "again", err, session.ErrEnded)
 }
 
+// What the keys show to have been opened is ended, whatever the store says of it.
+func TestLogoutOfWhatTheStoreDoesNotShow(t *testing.T) {
+	b := newBench(t)
+	g, another := b.login(t, "alice"), b.login(t, "alice")
+	_, err := b.LogoutRefresh(t.Context(), splice(t, g.SessionID, another.RefreshToken))
+	wantError(t, "another's family", err, session.ErrRefreshInvalid)
+	must(t, b.rdb.FlushAll(t.Context()).Err())
+	r, err := b.LogoutRefresh(t.Context(), g.RefreshToken)
+	wantError(t, "without a vouch", err, nil)
+	if r.Subject != g.SessionID || !r.Committed {
+		t.Errorf("receipt: %+v", r)
+	}
+	refill, err := b.store.BeginRefill(t.Context())
+	must(t, err)
+	must(t, b.store.Vouch(t.Context(), refill, time.Now()))
+	r, err = b.LogoutRefresh(t.Context(), g.RefreshToken)
+	if wantError(t, "lost", err, session.ErrEnded); r.Subject != g.SessionID || !r.Committed {
+		t.Errorf("receipt: %+v", r)
+	}
+	b.ends.pending = true
+	r, err = b.LogoutRefresh(t.Context(), g.RefreshToken)
+	if wantError(t, "pending", err, nil); r.Committed {
+		t.Errorf("receipt: %+v", r)
+	}
+	b.ends.err = session.ErrUnavailable
+	_, err = b.LogoutRefresh(t.Context(), g.RefreshToken)
+	wantError(t, "nobody takes it", err, session.ErrUnavailable)
+	b.ends.err = nil
+	for what, forged := range map[string]string{"spliced": splice(t, g.SessionID, another.RefreshToken), "of no session": splice(t, uuid.NewString(), g.RefreshToken)} {
+		r, err = b.LogoutRefresh(t.Context(), forged)
+		if wantError(t, what, err, session.ErrEnded); r != (session.Receipt{}) {
+			t.Errorf("%s: receipt %+v", what, r)
+		}
+	}
+	other := config()
+	other.Region = "elsewhere"
+	r, err = b.restart(other).LogoutRefresh(t.Context(), g.RefreshToken)
+	if wantError(t, "of another region", err, session.ErrEnded); r != (session.Receipt{}) {
+		t.Errorf("receipt %+v", r)
+	}
+	other = config()
+	other.Issuer = "https://elsewhere.test"
+	r, err = b.restart(other).LogoutRefresh(t.Context(), g.RefreshToken)
+	if wantError(t, "of another issuer", err, session.ErrEnded); r != (session.Receipt{}) {
+		t.Errorf("receipt %+v", r)
+	}
+}
+
 func TestEndOne(t *testing.T) {
 	b := newBench(t)
 	mine, yours := b.login(t, "alice"), b.login(t, "bob")
@@ -90,8 +139,11 @@ func TestEndAll(t *testing.T) {
 	}
 	receipts, err = b.EndAll(t.Context(), "default", "u-alice", "")
 	must(t, err)
-	if left, _ = b.Sessions(t.Context(), "default", "u-alice"); len(receipts) != 1 || len(left) != 0 {
-		t.Errorf("%d receipts, left %v", len(receipts), left)
+	if left, _ = b.Sessions(t.Context(), "default", "u-alice"); len(receipts) != 2 || len(left) != 0 || receipts[1].Scope != events.ScopeUser {
+		t.Errorf("receipts %+v, left %v", receipts, left)
+	}
+	if e := b.trail.last(); e.Kind != session.EventLogout || e.UserID != "u-alice" || e.Actor != "u-alice" || e.Scope != "user" || e.RevocationID != receipts[1].RevocationID {
+		t.Errorf("trail: %+v", e)
 	}
 	if left, _ = b.Sessions(t.Context(), "default", "u-bob"); len(left) != 1 || left[0].ID != bob.SessionID {
 		t.Errorf("bob has %v", left)

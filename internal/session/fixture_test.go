@@ -59,7 +59,7 @@ func newBenchOn(t *testing.T, url string) *bench {
 	b.verify, err = token.NewVerifier(token.VerifierConfig{Issuer: issuer, Audience: "api", Keys: keys})
 	must(t, err)
 	b.ends = &storeRevoker{store: b.store}
-	parts := session.Parts{Store: b.store, Revoker: b.ends, Minter: keys, Users: users(t), Trail: b.trail, Attempts: redisstore.NewAttempts(rdb, "test"),
+	parts := session.Parts{Store: b.store, Revoker: b.ends, Minter: keys, Families: keys, Users: users(t), Trail: b.trail, Attempts: redisstore.NewAttempts(rdb, "test"),
 		Refreshes: redisstore.NewRefreshes(rdb, "test")}
 	b.parts = parts
 	b.restart = func(c session.Config) *session.Service { return session.NewService(parts, c) }
@@ -102,17 +102,25 @@ func (b *bench) login(t *testing.T, username string) session.Grant {
 type storeRevoker struct {
 	store *redisstore.Store
 	err   error
+	// pending: the log does not take them.
+	pending bool
 
 	mu        sync.Mutex
 	completed []events.Revocation
 }
 
 func (r *storeRevoker) Revoke(ctx context.Context, scope events.Scope, subject, reason, actor string) (session.Receipt, error) {
+	return r.Commit(ctx, r.Draft(scope, subject, reason, actor))
+}
+
+func (r *storeRevoker) Commit(ctx context.Context, rev events.Revocation) (session.Receipt, error) {
 	if r.err != nil {
 		return session.Receipt{}, r.err
 	}
-	rev, err := r.store.Revoke(ctx, r.Draft(scope, subject, reason, actor))
-	return session.Receipt{RevocationID: rev.ID, Scope: scope, Subject: subject}, err
+	draft := r.Draft(rev.Scope, rev.Subject, rev.Reason, rev.Actor)
+	draft.Tenant = rev.Tenant
+	filed, err := r.store.Revoke(ctx, draft)
+	return session.Receipt{RevocationID: filed.ID, Scope: rev.Scope, Subject: rev.Subject, Committed: !r.pending}, err
 }
 
 func (r *storeRevoker) Draft(scope events.Scope, subject, reason, actor string) events.Revocation {

@@ -53,7 +53,7 @@ func (s *Service) open(ctx context.Context, of Session, why string) (Grant, erro
 	if err := s.checkDevice(of.Device); err != nil {
 		return Grant{}, err
 	}
-	first := newRefreshToken(uuid.New())
+	first := s.first(uuid.New())
 	of.ID, of.Issuer = first.session.String(), s.config.Issuer
 	of.IP, of.UserAgent = clip(of.IP, maxIP), clip(of.UserAgent, maxUserAgent)
 	opened, err := s.Store.Create(ctx, Opening{

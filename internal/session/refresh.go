@@ -22,18 +22,35 @@ var refreshLength = len(refreshPrefix) + base64.RawURLEncoding.EncodedLen(refres
 
 // A refreshToken is opaque to clients. The family part stays the same for the
 // whole session: it proves that a wrong secret was once the right one, so
-// that nobody can end a session by guessing secrets for its public id.
+// that nobody can end a session by guessing secrets for its public id. The store
+// knows it; and since it is made with the issuer's keys, they prove it too, after
+// the store has forgotten the session.
 type refreshToken struct {
 	session uuid.UUID
 	family  [16]byte
 	secret  [32]byte
 }
 
-func newRefreshToken(session uuid.UUID) refreshToken {
-	t := refreshToken{session: session}
-	rand.Read(t.family[:]) // never fails
-	rand.Read(t.secret[:])
+func newRefreshToken(session uuid.UUID, family [16]byte) refreshToken {
+	t := refreshToken{session: session, family: family}
+	rand.Read(t.secret[:]) // never fails
 	return t
+}
+
+// first makes the first refresh token of a session.
+func (s *Service) first(session uuid.UUID) refreshToken {
+	return newRefreshToken(session, s.Families.Family(s.config.Region, s.named(session)))
+}
+
+// opened reports whether an issuer with our keys has opened the session of a
+// refresh token, whatever the store says. No key that has retired tells.
+func (s *Service) opened(t refreshToken) bool {
+	return s.Families.IsFamily(s.config.Region, s.named(t.session), t.family)
+}
+
+// named tells a session from those of other issuers.
+func (s *Service) named(session uuid.UUID) []byte {
+	return append([]byte(s.config.Issuer+"\x00"), session[:]...)
 }
 
 // IsRefreshToken tells a refresh token from an access token by its form. It

@@ -11,13 +11,13 @@ import (
 )
 
 func TestRefreshTokenRoundTrip(t *testing.T) {
-	want := newRefreshToken(uuid.New())
+	want := newRefreshToken(uuid.New(), [16]byte{1})
 	raw := want.encode()
 	got, err := parseRefresh(raw)
 	if err != nil || got != want {
 		t.Fatalf("got %v, %v", got, err)
 	}
-	if other := newRefreshToken(want.session); other.secret == want.secret || other.family == want.family {
+	if other := newRefreshToken(want.session, [16]byte{}); other.secret == want.secret || other.family == want.family {
 		t.Error("two tokens share their random parts")
 	}
 	if len(raw) != refreshLength || !IsRefreshToken(raw) || IsRefreshToken("eyJhbGciOi.e30.c2ln") {
@@ -26,7 +26,7 @@ func TestRefreshTokenRoundTrip(t *testing.T) {
 }
 
 func TestRefreshTokenParsesStrictly(t *testing.T) {
-	raw := newRefreshToken(uuid.New()).encode()
+	raw := newRefreshToken(uuid.New(), [16]byte{1}).encode()
 	body := raw[len(refreshPrefix):]
 	last := raw[:len(raw)-1]
 	padded := base64.URLEncoding.EncodeToString(make([]byte, refreshBytes))
@@ -55,7 +55,7 @@ func TestRefreshTokenParsesStrictly(t *testing.T) {
 }
 
 func TestRefreshTokenStaysOutOfLogs(t *testing.T) {
-	token := newRefreshToken(uuid.New())
+	token := newRefreshToken(uuid.New(), [16]byte{1})
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		if got := fmt.Sprintf(verb, token); got != "cfr_[redacted]" {
 			t.Errorf("%s shows %q", verb, got)
@@ -64,7 +64,7 @@ func TestRefreshTokenStaysOutOfLogs(t *testing.T) {
 }
 
 func TestSuccessor(t *testing.T) {
-	first := newRefreshToken(uuid.New())
+	first := newRefreshToken(uuid.New(), [16]byte{1})
 	a, again, b := first.successor([16]byte{1}), first.successor([16]byte{1}), first.successor([16]byte{2})
 	if a != again {
 		t.Error("one salt gave two successors")
@@ -78,7 +78,7 @@ func TestSuccessor(t *testing.T) {
 }
 
 func FuzzParseRefresh(f *testing.F) {
-	f.Add(newRefreshToken(uuid.New()).encode())
+	f.Add(newRefreshToken(uuid.New(), [16]byte{1}).encode())
 	f.Add("cfr_")
 	f.Fuzz(func(t *testing.T, raw string) {
 		if token, err := parseRefresh(raw); err == nil && token.encode() != raw {

@@ -56,6 +56,7 @@ type Parts struct {
 	Store     Store
 	Revoker   Revoker
 	Minter    Minter
+	Families  Families
 	Users     Authenticator
 	Trail     Trail
 	Attempts  Attempts

@@ -145,12 +145,22 @@ type Revoker interface {
 	// Revoke commits the revocation; see package commit for what the
 	// returned receipt promises. An error means that nothing is claimed.
 	Revoke(ctx context.Context, scope events.Scope, subject, reason, actor string) (Receipt, error)
+	// Commit is Revoke for any revocation of ours. The caller gives scope, tenant,
+	// subject, mode, reason and actor.
+	Commit(ctx context.Context, r events.Revocation) (Receipt, error)
 	// Draft returns a revocation that nobody holds yet.
 	Draft(scope events.Scope, subject, reason, actor string) events.Revocation
 	// Complete takes revocations to the log that the store has filed. What
 	// it cannot complete stays pending, and others will. It does not end
 	// with ctx.
 	Complete(ctx context.Context, filed []events.Revocation)
+}
+
+// Families make the family part of refresh tokens, of a session in a region, and
+// know it again. Nobody else can make it.
+type Families interface {
+	Family(region string, session []byte) [16]byte
+	IsFamily(region string, session []byte, family [16]byte) bool
 }
 
 // A Receipt says how far a revocation has got.

@@ -13,7 +13,7 @@ const (
 	EventReuse          = "reuse"           // a refresh token came back; the session is ended
 	EventDeviceMismatch = "device_mismatch" // a session that is bound to a device was used from another one
 	EventSessionLimit   = "session_limit"   // a login was refused, or ended an older session, because of a limit
-	EventLogout         = "logout"          // a session was ended, by whom Actor says
+	EventLogout         = "logout"          // a session was ended, by whom Actor says; or with scope user all that a user had
 	EventTokenRevoked   = "token_revoked"   // an access token was revoked alone, by whoever held it
 	EventAdmin          = "admin"           // an admin act; Action says which
 )

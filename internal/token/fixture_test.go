@@ -34,11 +34,11 @@ func testKeyring(t testing.TB, keys map[string]crypto.Signer) *Keyring {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mark, err := markKey(keys[kid])
+		made, err := derive(keys[kid])
 		if err != nil {
 			t.Fatal(err)
 		}
-		files[kid] = keyFile{key: keyPair{public: public, private: keys[kid], mark: mark, created: time.Unix(int64(i), 0)}}
+		files[kid] = keyFile{key: keyPair{public: public, private: keys[kid], derived: made, created: time.Unix(int64(i), 0)}}
 	}
 	k := &Keyring{}
 	r, err := k.newRing(files, time.Now())

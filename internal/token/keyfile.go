@@ -114,12 +114,12 @@ func loadKey(path, kid string) (keyPair, error) {
 	if !ok {
 		return keyPair{}, errors.New("not a key that can sign")
 	}
-	mark, err := markKey(private)
+	made, err := derive(private)
 	if err != nil {
 		return keyPair{}, err
 	}
 	public, err := NewPublicKey(kid, signer.Public())
-	return keyPair{public: public, private: signer, mark: mark}, err
+	return keyPair{public: public, private: signer, derived: made}, err
 }
 
 // readKeyFile refuses a key that everyone on the machine can read. The group

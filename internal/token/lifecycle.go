@@ -29,8 +29,8 @@ type KeyInfo struct {
 // A keyPair is one key of the directory.
 type keyPair struct {
 	public  PublicKey
-	private any    // what the signing method takes
-	mark    []byte // of a key in the directory: derived from it, see Mark
+	private any     // what the signing method takes
+	derived derived // of a key in the directory
 	// created is the time in the kid of a key that an issuer made, else the
 	// file's modification time. Whole seconds.
 	created time.Time

@@ -10,9 +10,18 @@ import (
 	"time"
 )
 
-// markPurpose keeps the keys of marks apart from every other use of a key
+// The purposes keep what is derived from a key apart from every other use of it
 // (RFC 5869 section 3.2).
-const markPurpose = "curfew revocation mark"
+const (
+	markPurpose   = "curfew revocation mark"
+	familyPurpose = "curfew refresh family"
+)
+
+// derived is what is made of a private key, for HMACs (RFC 2104).
+type derived struct {
+	mark   []byte // see Mark
+	family []byte // see Family
+}
 
 // Mark shows whoever has the same keys that one of them wrote data for a region,
 // whose name has no zero byte. It is an HMAC (RFC 2104), and so costs little; its
@@ -22,7 +31,7 @@ const markPurpose = "curfew revocation mark"
 func (k *Keyring) Mark(region string, data []byte) string {
 	keys := k.ring.Load().keys
 	key := keys[signer(keys, time.Now())]
-	return key.public.id + "." + markOf(key.mark, region, data)
+	return key.public.id + "." + markOf(key.derived.mark, region, data)
 }
 
 // Marked reports whether data bears the mark of a key that has not retired.
@@ -33,24 +42,58 @@ func (k *Keyring) Marked(region string, data []byte, mark string) bool {
 	}
 	for _, key := range k.ring.Load().keys {
 		if key.public.id == mark[:dot] {
-			return hmac.Equal([]byte(markOf(key.mark, region, data)), []byte(mark[dot+1:]))
+			return hmac.Equal([]byte(markOf(key.derived.mark, region, data)), []byte(mark[dot+1:]))
 		}
 	}
 	return false
 }
 
 func markOf(key []byte, region string, data []byte) string {
+	return base64.RawURLEncoding.EncodeToString(macOf(key, region, data))
+}
+
+func macOf(key []byte, region string, data []byte) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write(append([]byte(region), 0))
 	mac.Write(data)
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	return mac.Sum(nil)
 }
 
-// markKey derives what marks from a private key.
-func markKey(private any) ([]byte, error) {
+// FamilySize is the length of a family part, in bytes.
+const FamilySize = 16
+
+// Family returns the family part for the refresh tokens of a session that this
+// keyring's issuer opens in a region. Nobody can make it without the keys, so it
+// shows that the session was opened, also after every store has forgotten it.
+func (k *Keyring) Family(region string, session []byte) [FamilySize]byte {
+	keys := k.ring.Load().keys
+	return familyOf(keys[signer(keys, time.Now())], region, session)
+}
+
+// IsFamily reports whether Family has made it, by a key that has not retired.
+func (k *Keyring) IsFamily(region string, session []byte, family [FamilySize]byte) bool {
+	for _, key := range k.ring.Load().keys {
+		want := familyOf(key, region, session)
+		if hmac.Equal(want[:], family[:]) {
+			return true
+		}
+	}
+	return false
+}
+
+func familyOf(key keyPair, region string, session []byte) [FamilySize]byte {
+	return [FamilySize]byte(macOf(key.derived.family, region, session))
+}
+
+// derive makes of a private key what does not sign.
+func derive(private any) (d derived, err error) {
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
-		return nil, err
+		return d, err
 	}
-	return hkdf.Key(sha256.New, der, nil, markPurpose, sha256.Size)
+	if d.mark, err = hkdf.Key(sha256.New, der, nil, markPurpose, sha256.Size); err != nil {
+		return d, err
+	}
+	d.family, err = hkdf.Key(sha256.New, der, nil, familyPurpose, sha256.Size)
+	return d, err
 }

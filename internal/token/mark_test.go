@@ -41,6 +41,33 @@ func TestMark(t *testing.T) {
 	}
 }
 
+func TestFamily(t *testing.T) {
+	id := []byte("issuer and session")
+	old, young := edKey(t), ecKey(t, elliptic.P256())
+	both := testKeyring(t, map[string]crypto.Signer{"a": old, "b": young})
+	before := testKeyring(t, map[string]crypto.Signer{"a": old})
+	family := both.Family("eu", id)
+	for _, tc := range []struct {
+		what   string
+		by     *Keyring
+		id     []byte
+		family [FamilySize]byte
+		want   bool
+	}{
+		{"its own", both, id, family, true},
+		{"of before a rotation", both, id, before.Family("eu", id), true},
+		{"of a key that it has not", before, id, family, false},
+		{"of another session", both, append(id, '!'), family, false},
+		{"of another region", both, id, both.Family("us", id), false},
+		{"of none", both, id, [FamilySize]byte{}, false},
+		{"of a mark", both, id, [FamilySize]byte(macOf(both.ring.Load().keys[1].derived.mark, "eu", id)), false},
+	} {
+		if got := tc.by.IsFamily("eu", tc.id, tc.family); got != tc.want {
+			t.Errorf("family %s: %t, want %t", tc.what, got, tc.want)
+		}
+	}
+}
+
 // Edges know the secret of HS256: it must not mark.
 func TestSecretDoesNotMark(t *testing.T) {
 	dir, data := t.TempDir(), []byte("a revocation")

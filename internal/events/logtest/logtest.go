@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		"resumes after the cursor":            resumes,
 		"diverges when recreated":             divergesWhenRecreated,
 		"diverges when purged":                divergesWhenPurged,
+		"drops up to a sequence":              drops,
 		"an interrupted follow ends":          interrupted,
 		"state counts revocations":            stateCounts,
 		"records expire":                      expires,
@@ -137,6 +138,33 @@ func divergesWhenPurged(t *testing.T, h Harness) {
 	}
 	if got := state(t, h); got.Revocations != 0 {
 		t.Errorf("purged log holds %d revocations", got.Revocations)
+	}
+}
+
+func drops(t *testing.T, h Harness) {
+	ensure(t, h)
+	seqs := fill(t, h, 10)
+	all := mustCollect(t, h.Log, events.Cursor{}, 10)
+	if err := h.Log.Drop(t.Context(), seqs[5]); err != nil {
+		t.Fatal(err)
+	}
+	if got := mustCollect(t, h.Log, events.Cursor{}, 4); got[0].Seq != seqs[6] {
+		t.Errorf("begins at %d, want %d", got[0].Seq, seqs[6])
+	}
+	if got := mustCollect(t, h.Log, cursor(all[6]), 3); got[0].Seq != seqs[7] {
+		t.Errorf("resumes at %d, want %d", got[0].Seq, seqs[7])
+	}
+	if _, err := collect(t, h.Log, cursor(all[5]), 1); !errors.Is(err, events.ErrDiverged) {
+		t.Errorf("resume after what was dropped: %v, want ErrDiverged", err)
+	}
+	if got := state(t, h); got.Revocations != 4 || got.LastSeq != seqs[9] {
+		t.Errorf("holds %d up to %d, want 4 up to %d", got.Revocations, got.LastSeq, seqs[9])
+	}
+	if err := h.Log.Drop(t.Context(), seqs[9]); err != nil {
+		t.Fatal(err)
+	}
+	if got := state(t, h); got.Revocations != 0 || got.LastSeq != seqs[9] {
+		t.Errorf("holds %d up to %d, want none up to %d", got.Revocations, got.LastSeq, seqs[9])
 	}
 }
 

@@ -150,6 +150,16 @@ func (l *Log) Append(ctx context.Context, r events.Record) (seq uint64, err erro
 	return seq, nil
 }
 
+// Drop implements events.Log.
+func (l *Log) Drop(_ context.Context, seq uint64) (err error) {
+	l.update(func() {
+		if err = l.usable(); err == nil {
+			l.messages = slices.DeleteFunc(l.messages, func(m events.Message) bool { return m.Seq <= seq })
+		}
+	})
+	return err
+}
+
 // State implements events.Log.
 func (l *Log) State(context.Context) (events.State, error) {
 	l.mu.Lock()
