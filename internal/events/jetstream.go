@@ -26,7 +26,7 @@ type JetStream struct {
 // NewJetStream uses the stream of one region. Replicas counts only when
 // Ensure creates the stream: 1 or, in a cluster, 3.
 func NewJetStream(nc *nats.Conn, region string, replicas int) (*JetStream, error) {
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(apiPatience))
 	if err != nil {
 		return nil, fmt.Errorf("events: %w", err)
 	}
@@ -40,6 +40,10 @@ const (
 	maxMessage   = 64 << 10
 	maxConsumers = 20_000
 )
+
+// apiPatience bounds a request that nothing else does. Without a leader nobody
+// answers one, also when there is a leader a moment later.
+const apiPatience = 2 * time.Second
 
 // Ensure implements Log. Of an existing stream it only adds what is missing to its
 // subjects and sets the size of messages: its operator may have changed its

@@ -46,20 +46,20 @@ func (b *Barrier) unseenLeap(began found) bool {
 // none is whole by the word of another. To drop it is one command to the log, which
 // all its replicas carry out at the same place.
 //
-// Nothing is dropped but what has been appended anew and read again: what is live,
-// and whatever else the log holds.
+// Nothing is dropped but what has been appended anew and read again: whatever the
+// log holds, for as long as it was to hold it, and what is live besides.
 func (b *Barrier) renew(ctx context.Context, first Position, live iter.Seq2[Revocation, error]) (int, error) {
 	leaps := b.leaps.Load()
-	appended, err := b.appendAll(ctx, live, func(Revocation) bool { return false })
-	if err != nil {
-		return len(appended), err
+	appended, lives, readable := make(holding), make(map[string]time.Duration), true
+	err := b.appendAll(ctx, b.heldAnyhow(ctx, first, &readable), func(m kept) bool {
+		longer := m.life > lives[m.ID]
+		lives[m.ID] = max(m.life, lives[m.ID])
+		return appended.has(m.Revocation) && !longer
+	}, appended)
+	if err == nil {
+		err = b.appendAll(ctx, ofStore(live), func(m kept) bool { return appended.has(m.Revocation) }, appended)
 	}
-	readable := true
-	salvaged, err := b.appendAll(ctx, b.heldAnyhow(ctx, first, &readable), appended.has)
-	n := len(appended) + len(salvaged)
-	for id, one := range salvaged {
-		appended[id] = one
-	}
+	n := len(appended)
 	if err == nil && n > 0 {
 		err = b.arrivedAnew(ctx, first, appended)
 	}
@@ -77,9 +77,10 @@ func (b *Barrier) renew(ctx context.Context, first Position, live iter.Seq2[Revo
 }
 
 // heldAnyhow yields the revocations that the log holds up to a position, and notes
-// whether it could read all of them: some may be of a later version.
-func (b *Barrier) heldAnyhow(ctx context.Context, upTo Position, readable *bool) iter.Seq2[Revocation, error] {
-	return func(yield func(Revocation, error) bool) {
+// whether it could read all of them: some may be of a later version. The log keeps
+// some for longer than others do: those that no store had filed.
+func (b *Barrier) heldAnyhow(ctx context.Context, upTo Position, readable *bool) iter.Seq2[kept, error] {
+	return func(yield func(kept, error) bool) {
 		for m, err := range b.messages(ctx, upTo) {
 			if err == nil && m.Kind != KindRevocation {
 				continue
@@ -89,7 +90,7 @@ func (b *Barrier) heldAnyhow(ctx context.Context, upTo Position, readable *bool)
 				r, err = DecodeRevocation(m.Data)
 				*readable = *readable && err == nil
 			}
-			if !yield(r, err) {
+			if !yield(kept{r, max(m.TTL, r.TTL())}, err) {
 				return
 			}
 		}

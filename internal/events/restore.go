@@ -87,33 +87,50 @@ func (b *Barrier) appendMissing(ctx context.Context, began found, live iter.Seq2
 	if err != nil {
 		return nil, err
 	}
-	return b.appendAll(ctx, live, func(r Revocation) bool {
-		return held.has(r) && !b.goesEarly(held[r.ID].age, r)
-	})
+	appended := make(holding)
+	return appended, b.appendAll(ctx, ofStore(live), func(m kept) bool {
+		return appended.has(m.Revocation) || held.has(m.Revocation) && !b.goesEarly(held[m.ID].age, m.Revocation)
+	}, appended)
 }
 
-// appendAll appends those that are not to be left out, each of them once.
-func (b *Barrier) appendAll(ctx context.Context, live iter.Seq2[Revocation, error], leaveOut func(Revocation) bool) (holding, error) {
-	appended := make(holding)
+// kept is a revocation, and for how long the log is to keep it.
+type kept struct {
+	Revocation
+	life time.Duration
+}
+
+// ofStore: what the store has filed, the log keeps for as long as others do.
+func ofStore(live iter.Seq2[Revocation, error]) iter.Seq2[kept, error] {
+	return func(yield func(kept, error) bool) {
+		for r, err := range live {
+			if !yield(kept{r, r.TTL()}, err) {
+				return
+			}
+		}
+	}
+}
+
+// appendAll appends those that are not to be left out, and adds them to appended.
+func (b *Barrier) appendAll(ctx context.Context, all iter.Seq2[kept, error], leaveOut func(kept) bool, appended holding) error {
 	appends, ctx := errgroup.WithContext(ctx)
 	appends.SetLimit(restoreWindow)
-	for r, err := range live {
+	for m, err := range all {
 		if errors.Is(err, ErrBadRevocation) {
 			continue // of a later version, which will see to it
 		}
 		if err != nil {
-			return appended, errors.Join(err, appends.Wait())
+			return errors.Join(err, appends.Wait())
 		}
-		if appended.has(r) || leaveOut(r) {
+		if leaveOut(m) {
 			continue
 		}
-		appended.add(r, 0)
+		appended.add(m.Revocation, 0)
 		appends.Go(func() error {
-			_, err := Publish(ctx, b.log, r)
+			_, err := PublishFor(ctx, b.log, m.Revocation, m.life)
 			return err
 		})
 	}
-	return appended, appends.Wait()
+	return appends.Wait()
 }
 
 // arrived makes sure that the log holds what was appended to it.

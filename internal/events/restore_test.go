@@ -94,17 +94,23 @@ func TestRenewedLogLosesNothing(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				want := 30
+				want := 32 // one under two lives
 				if later {
-					want = 61
+					want = 30 + 3 + 1 + 32
 					data := []byte(`{"id":"later","scope":"galaxy","iss":"iss","sub":"x","ttl_ms":60000}`)
 					if _, err := log.Append(ctx, events.Record{Kind: events.KindRevocation, Data: data, TTL: time.Hour}); err != nil {
 						t.Fatal(err)
 					}
 				}
 				i := startIssuer(t, ctx, log, x)
-				if n, err := i.barrier.Restore(ctx, yield(all[:10])); n != 30 || err != nil {
-					t.Fatalf("appended %d, %v, want 30", n, err)
+				unfiled := events.Revocation{ID: "unfiled", Scope: events.ScopeSession, Issuer: "iss", Subject: "unfiled", TTLMillis: 60_000}
+				for _, life := range []time.Duration{time.Minute, 24 * time.Hour, time.Minute} {
+					if _, err := events.PublishFor(ctx, log, unfiled, life); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if n, err := i.barrier.Restore(ctx, yield(append(all[:10], unfiled))); n != 31 || err != nil {
+					t.Fatalf("appended %d, %v, want 31", n, err)
 				}
 				if s, err := log.State(ctx); s.Revocations != uint64(want) || err != nil {
 					t.Errorf("the log holds %d revocations, %v, want %d", s.Revocations, err, want)
@@ -115,6 +121,12 @@ func TestRenewedLogLosesNothing(t *testing.T) {
 					if e.accepts(r.Subject) {
 						t.Fatalf("accepts %s", r.Subject)
 					}
+				}
+				time.Sleep(time.Hour)
+				e = startEdge(ctx, log, x, "an hour later")
+				time.Sleep(20 * time.Second)
+				if e.accepts("unfiled") {
+					t.Error("what no store had filed is kept for a minute, not a day")
 				}
 			})
 		})
