@@ -164,7 +164,7 @@ func TestDemoUser(t *testing.T) {
 }
 
 func TestNATSConfig(t *testing.T) {
-	o, err := server.ProcessConfigFile("nats.conf")
+	o, err := server.ProcessConfigFile("nats/nats.conf")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,11 @@ type Config struct {
 
 	NATSURL   string
 	NATSCreds string // credentials file, optional
+	// NATSJSPrefix is what the subjects of JetStream's API begin with, where the
+	// log is in another account; default $JS.API. NATSInboxPrefix is what the
+	// subjects of answers begin with; default _INBOX, and _INBOX is what it MUST
+	// begin with.
+	NATSJSPrefix, NATSInboxPrefix string
 	// RedisURL is the store to ask when the local copy does not know. Empty:
 	// such requests are refused.
 	RedisURL string

@@ -131,10 +131,10 @@ func (g *Guard) openServers() (err error) {
 	}
 	g.fallback = newFallback(lookup, g.copy.Staleness, g.copy.Now, cfg.Log)
 	g.fallback.timeout = cfg.lookupTimeout
-	if g.nc, err = events.Connect(cfg.NATSURL, cfg.NATSCreds, "curfew edge "+cfg.ID, cfg.Log); err != nil {
+	if g.nc, err = events.Connect(cfg.NATSURL, cfg.NATSCreds, "curfew edge "+cfg.ID, cfg.Log, events.InboxPrefix(cfg.NATSInboxPrefix)); err != nil {
 		return err
 	}
-	log, err := events.NewJetStream(g.nc, cfg.Region, 1)
+	log, err := events.NewJetStreamAt(g.nc, cfg.NATSJSPrefix, cfg.Region, 1)
 	if err != nil {
 		return err
 	}

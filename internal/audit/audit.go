@@ -36,6 +36,7 @@ const (
 
 // Config says where events go and how long they stay.
 type Config struct {
+	API      string // what the subjects of JetStream's API begin with; default events.DefaultAPI
 	Region   string
 	Replicas int           // counts when the stream is created
 	MaxAge   time.Duration // of an event in the stream; 0: without end
@@ -56,7 +57,7 @@ type Trail struct {
 
 // New makes a trail. It does not wait for NATS.
 func New(nc *nats.Conn, c Config, r prometheus.Registerer, log *slog.Logger) (*Trail, error) {
-	js, err := jetstream.New(nc)
+	js, err := jetstream.NewWithAPIPrefix(nc, cmp.Or(c.API, events.DefaultAPI))
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,16 +24,19 @@ const readerIdle = 30 * time.Second
 type Reader struct {
 	nc       *nats.Conn
 	js       jetstream.JetStream
+	api      string
 	subjects events.Subjects
 }
 
-// NewReader makes a reader of a region's trail. It does not wait for NATS.
-func NewReader(nc *nats.Conn, region string) (*Reader, error) {
-	js, err := jetstream.New(nc)
+// NewReader makes a reader of a region's trail. It does not wait for NATS. The
+// subjects of JetStream's API begin with api; empty is events.DefaultAPI.
+func NewReader(nc *nats.Conn, api, region string) (*Reader, error) {
+	api = cmp.Or(api, events.DefaultAPI)
+	js, err := jetstream.NewWithAPIPrefix(nc, api)
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{nc: nc, js: js, subjects: events.Subjects{Region: region}}, nil
+	return &Reader{nc: nc, js: js, api: api, subjects: events.Subjects{Region: region}}, nil
 }
 
 // open looks at the stream as it is now.
@@ -73,7 +77,7 @@ func (r *Reader) consume(ctx context.Context, stream jetstream.Stream, epoch str
 // drop removes a consumer without waiting for anything that is stuck.
 func (r *Reader) drop(cons jetstream.Consumer) {
 	if info := cons.CachedInfo(); r.nc.IsConnected() {
-		_ = r.nc.Publish(fmt.Sprintf("$JS.API.CONSUMER.DELETE.%s.%s", info.Stream, info.Name), nil)
+		_ = r.nc.Publish(fmt.Sprintf("%s.CONSUMER.DELETE.%s.%s", r.api, info.Stream, info.Name), nil)
 	}
 }
 

@@ -22,7 +22,7 @@ func (b *bench) reader(t *testing.T) *audit.Reader {
 	nc, err := events.Connect(b.nats.URL(), "", "reader", slog.New(slog.DiscardHandler))
 	testenv.Must(t, err)
 	t.Cleanup(nc.Close)
-	r, err := audit.NewReader(nc, "test")
+	r, err := audit.NewReader(nc, "", "test")
 	testenv.Must(t, err)
 	return r
 }

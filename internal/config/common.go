@@ -10,15 +10,18 @@ import (
 
 // Common is what the issuer and the edge both need.
 type Common struct {
-	Listen    string        `koanf:"listen" default:":8080" usage:"address to serve on"`
-	NATSURL   string        `koanf:"nats_url" secret:"url" default:"nats://127.0.0.1:4222" usage:"NATS servers, separated by commas"`
-	NATSCreds string        `koanf:"nats_creds" usage:"NATS credentials file"`
-	RedisURL  string        `koanf:"redis_url" secret:"url" default:"redis://127.0.0.1:6379/0" usage:"Redis server (edge: none to do without)"`
-	IssuerURL string        `koanf:"issuer_url" default:"http://localhost:8080" usage:"public URL of the issuer, the iss of its tokens"`
-	Audience  string        `koanf:"audience" default:"curfew" usage:"aud of the tokens"`
-	Staleness time.Duration `koanf:"staleness" default:"5s" usage:"the bound B: how long after a revocation a token may at most be accepted"`
-	LogLevel  string        `koanf:"log_level" default:"info" usage:"debug, info, warn or error"`
-	Region    string        `koanf:"region" default:"local" usage:"region whose log is written and followed"`
+	Listen    string `koanf:"listen" default:":8080" usage:"address to serve on"`
+	NATSURL   string `koanf:"nats_url" secret:"url" default:"nats://127.0.0.1:4222" usage:"NATS servers, separated by commas"`
+	NATSCreds string `koanf:"nats_creds" usage:"NATS credentials file"`
+	// NATSJSPrefix is for streams in accounts of their own, whose API ours imports.
+	NATSJSPrefix    string        `koanf:"nats_js_prefix" default:"$JS.API" usage:"what the subjects of JetStream's API begin with, if other accounts have the streams"`
+	NATSInboxPrefix string        `koanf:"nats_inbox_prefix" default:"_INBOX" usage:"what the subjects of answers begin with: _INBOX and whatever follows"`
+	RedisURL        string        `koanf:"redis_url" secret:"url" default:"redis://127.0.0.1:6379/0" usage:"Redis server (edge: none to do without)"`
+	IssuerURL       string        `koanf:"issuer_url" default:"http://localhost:8080" usage:"public URL of the issuer, the iss of its tokens"`
+	Audience        string        `koanf:"audience" default:"curfew" usage:"aud of the tokens"`
+	Staleness       time.Duration `koanf:"staleness" default:"5s" usage:"the bound B: how long after a revocation a token may at most be accepted"`
+	LogLevel        string        `koanf:"log_level" default:"info" usage:"debug, info, warn or error"`
+	Region          string        `koanf:"region" default:"local" usage:"region whose log is written and followed"`
 
 	// DrainDelay is how long a service that is told to stop goes on serving
 	// while it says that it is not ready.
@@ -34,10 +37,14 @@ type Common struct {
 	TrustedIssuers TrustedIssuers `koanf:"trusted_issuers" usage:"other issuers whose tokens are accepted and can be revoked: a YAML list"`
 }
 
+// maxPrefix bounds a prefix of subjects, in bytes.
+const maxPrefix = 128
+
 // NoRedis is the redis_url of an edge that has no store to ask.
 const NoRedis = "none"
 
 var (
+	subjectForm  = regexp.MustCompile(`^[$A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 	regionForm   = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 	audienceForm = regexp.MustCompile(`^[!-~]{1,255}$`)
 )
@@ -92,6 +99,10 @@ func (c Common) checkNATS(p *checks) {
 	if c.NATSCreds != "" {
 		p.file("nats_creds", c.NATSCreds, "write the credentials file, or leave the setting out")
 	}
+	p.that("nats_js_prefix", subjectForm.MatchString(c.NATSJSPrefix) && len(c.NATSJSPrefix) <= maxPrefix,
+		"want the tokens of a subject such as $JS.API or LOG.API, without a dot at the end, got %s", quote(c.NATSJSPrefix))
+	p.that("nats_inbox_prefix", subjectForm.MatchString(c.NATSInboxPrefix) && strings.HasPrefix(c.NATSInboxPrefix, "_INBOX") && len(c.NATSInboxPrefix) <= maxPrefix,
+		"answers are sent to inboxes alone: want _INBOX or what begins with it, such as _INBOX_edge-1, without a dot at the end, got %s", quote(c.NATSInboxPrefix))
 	starts := urlStart.FindAllStringIndex(c.NATSURL, -1)
 	p.that("nats_url", len(starts) > 0 && starts[0][0] == 0,
 		"want URLs such as nats://host:4222, separated by commas, got %s", quote(c.NATSURL))

@@ -100,7 +100,7 @@ func TestEdgeWithoutRedis(t *testing.T) {
 
 // The names are part of CONTRACT: none may go, none may come unnoticed.
 func TestNamesOfSettings(t *testing.T) {
-	const common = "listen nats_url nats_creds redis_url issuer_url audience staleness log_level region drain_delay otlp_endpoint otlp_sample pprof_listen allowed_origins trusted_issuers"
+	const common = "listen nats_url nats_creds nats_js_prefix nats_inbox_prefix redis_url issuer_url audience staleness log_level region drain_delay otlp_endpoint otlp_sample pprof_listen allowed_origins trusted_issuers"
 	for cfg, more := range map[any]string{
 		&config.Issuer{}: "key_algorithm hs256_secret key_publish_delay key_retire_margin key_rotate_every audit_max_age audit_max_bytes event_streams refresh_alarm_count refresh_alarm_window keys_dir users_file admin_token admins admin_role admin_listen nats_replicas access_ttl refresh_ttl session_max refresh_grace sliding bind_device session_limit " +
 			"session_limit_per_kind session_limit_policy login_lock_threshold login_lock_window login_lock_duration " +
@@ -149,7 +149,7 @@ func TestBounds(t *testing.T) {
 		"REFRESH_GRACE=61s", "SESSION_LIMIT=-1", "SESSION_LIMIT_PER_KIND=10001", "SESSION_LIMIT_POLICY=oldest", "SLIDING=often", "BIND_DEVICE=2", "LOGIN_LOCK_THRESHOLD=-1", "LOGIN_LOCK_WINDOW=0", "LOGIN_LOCK_DURATION=25h",
 		"LOGIN_WEBHOOK_URL=http://auth.example/login", "LOGIN_WEBHOOK_URL=auth.example", "LOGIN_WEBHOOK_URL=https://u:p@h/", "LOGIN_WEBHOOK_SECRET=short",
 		"LOGIN_IP_LIMIT=-1", "HASH_CONCURRENCY=-1", "HASH_MEMORY=19455", "HASH_MEMORY=262145", "HASH_PASSES=1", "USERS_FILE_WRITABLE=maybe", "LOGIN_IP_WINDOW=0", "TRUSTED_PROXIES=proxy.example", "TRUSTED_PROXIES=10.0.0.0/33", "TRUSTED_PROXIES=fe80::1%eth0",
-		"LISTEN=8080", "LISTEN=:65536", "LISTEN=:http", "NATS_URL=127.0.0.1:4222", "NATS_URL=http://h", "NATS_URL=nats://a,nats://", "NATS_CREDS=/does/not/exist",
+		"LISTEN=8080", "LISTEN=:65536", "LISTEN=:http", "NATS_URL=127.0.0.1:4222", "NATS_URL=http://h", "NATS_URL=nats://a,nats://", "NATS_CREDS=/does/not/exist", "NATS_JS_PREFIX=LOG.API.", "NATS_JS_PREFIX=LOG.>", "NATS_JS_PREFIX=LOG API", "NATS_INBOX_PREFIX=answers", "NATS_INBOX_PREFIX=_INBOX.*", "NATS_INBOX_PREFIX=_INBOX.",
 		"REDIS_URL=http://h", "REDIS_URL=redis://", "REDIS_URL=none", "ISSUER_URL=localhost", "ISSUER_URL=ftp://h", "ISSUER_URL=http://u:p@h",
 		"ISSUER_URL=http://h?x=1", "ISSUER_URL=http://h#f", "AUDIENCE=a b", "LOG_LEVEL=loud", "REGION=EU", "REGION=a.b", "REGION=" + strings.Repeat("a", 33),
 		"ADMIN_ROLE=the boss", "ADMIN_LISTEN=8081", "ADMIN_LISTEN=:8080",

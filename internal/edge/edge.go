@@ -67,7 +67,7 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 	}
 	e.guard, err = guard.New(context.Background(), guard.Config{
 		ID: cfg.EdgeID, URL: cfg.EdgeURL, Region: cfg.Region,
-		NATSURL: cfg.NATSURL, NATSCreds: cfg.NATSCreds, RedisURL: cfg.RedisURL,
+		NATSURL: cfg.NATSURL, NATSCreds: cfg.NATSCreds, NATSJSPrefix: cfg.NATSJSPrefix, NATSInboxPrefix: cfg.NATSInboxPrefix, RedisURL: cfg.RedisURL,
 		Issuer: cfg.IssuerURL, Audience: cfg.Audience, JWKSURL: cfg.JWKSURL,
 		Staleness: cfg.Staleness, Leeway: cfg.Leeway, CacheEntries: cfg.CacheEntries,
 		HS256Secret: cfg.HS256Secret, TrustedIssuers: trusted(cfg.TrustedIssuers),

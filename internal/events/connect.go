@@ -16,8 +16,9 @@ import (
 // Connect opens a connection that never gives up: it keeps trying while the
 // server is away or refuses it, at start and later, and says so in the log. It
 // notices a stalled connection within about three seconds. Nothing is buffered
-// while disconnected: a revocation that was only buffered is not published.
-func Connect(servers, creds, name string, log *slog.Logger) (*nats.Conn, error) {
+// while disconnected: a revocation that was only buffered is not published. More
+// options take precedence.
+func Connect(servers, creds, name string, log *slog.Logger, more ...nats.Option) (*nats.Conn, error) {
 	var refused atomic.Bool // and that is in the log
 	connected := func(how string) nats.ConnHandler {
 		return func(c *nats.Conn) {
@@ -51,6 +52,7 @@ func Connect(servers, creds, name string, log *slog.Logger) (*nats.Conn, error) 
 			log.Debug("nats: asynchronous error", "error", err)
 		}),
 	}
+	opts = append(opts, more...)
 	if creds != "" {
 		opts = append(opts, nats.UserCredentials(creds))
 	}
@@ -70,6 +72,15 @@ func Connect(servers, creds, name string, log *slog.Logger) (*nats.Conn, error) 
 		return nil, fmt.Errorf("events: connect: %w", err)
 	}
 	return nc, nil
+}
+
+// InboxPrefix has answers come to subjects below prefix, which begins with _INBOX:
+// responders answer nowhere else ([Answerable]). Empty leaves the default.
+func InboxPrefix(prefix string) nats.Option {
+	if prefix == "" {
+		prefix = nats.InboxPrefix[:len(nats.InboxPrefix)-1]
+	}
+	return nats.CustomInboxPrefix(prefix)
 }
 
 var errMalformed = errors.New("events: connect: malformed NATS URL, want nats://host:4222, or tls, ws, wss; several separated by commas")

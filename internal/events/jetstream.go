@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ type JetStream struct {
 	js       jetstream.JetStream
 	subjects Subjects
 	standIns string // the subject of their beats
+	api      string // what the subjects of JetStream's API begin with
 	replicas int
 	stream   atomic.Pointer[jetstream.Stream]
 	last     atomic.Pointer[jetstream.StreamInfo]
@@ -26,12 +28,22 @@ type JetStream struct {
 // NewJetStream uses the stream of one region. Replicas counts only when
 // Ensure creates the stream: 1 or, in a cluster, 3.
 func NewJetStream(nc *nats.Conn, region string, replicas int) (*JetStream, error) {
-	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(apiPatience))
+	return NewJetStreamAt(nc, DefaultAPI, region, replicas)
+}
+
+// DefaultAPI is what the subjects of JetStream's API begin with.
+const DefaultAPI = "$JS.API"
+
+// NewJetStreamAt is NewJetStream for a stream of another account, whose API is
+// imported under a prefix; empty is [DefaultAPI].
+func NewJetStreamAt(nc *nats.Conn, api, region string, replicas int) (*JetStream, error) {
+	api = cmp.Or(api, DefaultAPI)
+	js, err := jetstream.NewWithAPIPrefix(nc, api, jetstream.WithDefaultTimeout(apiPatience))
 	if err != nil {
 		return nil, fmt.Errorf("events: %w", err)
 	}
 	subjects := Subjects{region}
-	return &JetStream{nc: nc, js: js, subjects: subjects, standIns: subjects.StandIns(), replicas: replicas}, nil
+	return &JetStream{nc: nc, js: js, subjects: subjects, standIns: subjects.StandIns(), api: api, replicas: replicas}, nil
 }
 
 // The limits of the stream. A revocation takes a kilobyte or two; an edge has one

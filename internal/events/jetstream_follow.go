@@ -30,7 +30,7 @@ func (l *JetStream) follow(ctx context.Context, after Cursor, yield func(Message
 		return err
 	}
 	defer l.unbind(cons)
-	p, err := newPuller(l.nc, l.subjects.Stream(), cons.CachedInfo().Name)
+	p, err := newPuller(l.nc, l.api, l.subjects.Stream(), cons.CachedInfo().Name)
 	if err != nil {
 		return wrapJetStream("follow", err)
 	}
@@ -117,7 +117,7 @@ func (l *JetStream) unbind(cons jetstream.Consumer) {
 	if !l.nc.IsConnected() {
 		return
 	}
-	subject := fmt.Sprintf("$JS.API.CONSUMER.DELETE.%s.%s", info.Stream, info.Name)
+	subject := fmt.Sprintf("%s.CONSUMER.DELETE.%s.%s", l.api, info.Stream, info.Name)
 	_ = l.nc.Publish(subject, nil)
 }
 

@@ -34,11 +34,11 @@ type puller struct {
 	open       int // messages asked for that have not come
 }
 
-func newPuller(nc *nats.Conn, stream, consumer string) (*puller, error) {
+func newPuller(nc *nats.Conn, api, stream, consumer string) (*puller, error) {
 	const status = 64 // room for what is not a message
 	p := &puller{
 		nc:      nc,
-		subject: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + consumer,
+		subject: api + ".CONSUMER.MSG.NEXT." + stream + "." + consumer,
 		msgs:    make(chan *nats.Msg, followBatch+status),
 		silence: time.NewTimer(2 * followHeartbeat),
 	}

@@ -148,20 +148,20 @@ func (i *Issuer) openServers(registry prometheus.Registerer) (err error) {
 		redisstore.Trace(i.rdb)
 	}
 	i.lookup = redisstore.NewLookup(i.rdb, cfg.Region)
-	if i.nc, err = events.Connect(cfg.NATSURL, cfg.NATSCreds, "curfew issuer", i.log); err != nil {
+	if i.nc, err = events.Connect(cfg.NATSURL, cfg.NATSCreds, "curfew issuer", i.log, events.InboxPrefix(cfg.NATSInboxPrefix)); err != nil {
 		return err
 	}
-	if i.stream, err = events.NewJetStream(i.nc, cfg.Region, cfg.NATSReplicas); err != nil {
+	if i.stream, err = events.NewJetStreamAt(i.nc, cfg.NATSJSPrefix, cfg.Region, cfg.NATSReplicas); err != nil {
 		return err
 	}
 	i.trail, err = audit.New(i.nc, audit.Config{
-		Region: cfg.Region, Replicas: cfg.NATSReplicas, MaxAge: cfg.AuditMaxAge, MaxBytes: int64(cfg.AuditMaxBytes),
+		API: cfg.NATSJSPrefix, Region: cfg.Region, Replicas: cfg.NATSReplicas, MaxAge: cfg.AuditMaxAge, MaxBytes: int64(cfg.AuditMaxBytes),
 	}, registry, i.log)
 	if err != nil {
 		return err
 	}
 	i.streams, i.searches = newStreams(cfg.EventStreams, registry), make(chan struct{}, maxSearches)
-	i.reader, err = audit.NewReader(i.nc, cfg.Region)
+	i.reader, err = audit.NewReader(i.nc, cfg.NATSJSPrefix, cfg.Region)
 	return err
 }
 
