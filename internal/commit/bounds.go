@@ -55,8 +55,16 @@ func (b *bounds) turn() {
 // read takes in what the log says of those who commit beats.
 func (c *Committer) read(batch []events.Message) error {
 	for _, m := range batch {
-		if b, ok := events.DecodeBeat(m); ok {
-			c.bounds.saw(time.Duration(b.StalenessMS) * time.Millisecond)
+		b, ok := events.DecodeBeat(m)
+		if !ok {
+			continue
+		}
+		c.bounds.saw(time.Duration(b.StalenessMS) * time.Millisecond)
+		if b.LongestMS > 0 {
+			c.heardFurthest(min(time.Duration(b.LongestMS)*time.Millisecond, longestToken))
+		}
+		if b.Stamp > 0 {
+			c.Heard(b.Stamp) // whoever projects the log warns of one that is not taken
 		}
 	}
 	return nil

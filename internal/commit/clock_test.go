@@ -88,6 +88,29 @@ func TestStampsGoOnInTheHandsOfOthers(t *testing.T) {
 	})
 }
 
+// An issuer that renews the log leaves the beats there, which say how far stamps have
+// come: it may die before it has told the store.
+func TestStampsGoOnAfterARenewal(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.issuer("a")
+		w.settled(a)
+		w.mustCommit(a, 1)
+		w.promoteSlow(-5 * time.Minute)
+		w.within(20*time.Second, "vouched for", w.vouched)
+		pinned := w.mustStamp()
+		w.sleep(2 * staleness)
+		a.kill()
+		w.promoteSlow(5 * time.Minute)
+		w.log.SetClock(40 * time.Second) // which b notices at its first look
+		b := w.issuer("b")
+		b.dieBefore("vouch")
+		w.within(20*time.Second, "b dies", b.dead)
+		c := w.issuer("c")
+		w.settled(c)
+		w.mustCover(c, pinned)
+	})
+}
+
 // An issuer that was started while the log could not be read has it from the
 // store itself, whose stamps somebody raised far above its clock.
 func TestStampsGoOnWithoutTheLog(t *testing.T) {

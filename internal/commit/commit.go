@@ -29,17 +29,19 @@ const (
 
 // A Committer revokes. Its zero value is not usable; see [NewCommitter].
 type Committer struct {
-	store   Store
-	log     events.Log
-	issuer  string
-	ttl     time.Duration
-	slog    *slog.Logger
-	seen    atomic.Int64 // the highest stamp that this issuer has seen
-	heard   atomic.Int64 // … and the highest that another said there could be
-	whole   atomic.Bool  // the store has been found whole, once
-	clock   atomic.Pointer[reading]
-	expiry  atomic.Pointer[time.Time] // of the last token that was handed out, as far as is known
-	metrics *metrics
+	store  Store
+	log    events.Log
+	issuer string
+	ttl    time.Duration
+	slog   *slog.Logger
+	seen   atomic.Int64 // the highest stamp that this issuer has seen
+	heard  atomic.Int64 // … and the highest that another said there could be
+	whole  atomic.Bool  // the store has been found whole, once
+	clock  atomic.Pointer[reading]
+	// When the last token that was handed out expires, by what the store said and by
+	// what other issuers have said.
+	expiry, heardExpiry atomic.Pointer[time.Time]
+	metrics             *metrics
 
 	// SessionMax is how long a session may live; [NewCommitter] sets a month.
 	// It must not be changed once anything is committed.

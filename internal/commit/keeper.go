@@ -76,12 +76,15 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 	k.barrier.Staleness = func() time.Duration { return staleness }
 	k.barrier.Before = k.relayFirst
 	k.barrier.Age = c.ageOf
+	k.barrier.Longest = c.longest
+	k.barrier.Vouch = k.vouchSince
 	k.barrier.Stamp = func() int64 { return c.known() + staleness.Milliseconds() }
 	k.peers = &events.Sync{
 		Exchange: exchange, Follower: k.follower, Barrier: k.barrier,
 		Interval: k.interval, Log: logger,
 		Elapsed: k.barrier.Elapsed,
 		Renew:   func(_, _ time.Duration) {}, // an issuer decides about no token
+		Issuers: true,
 	}
 	return k
 }

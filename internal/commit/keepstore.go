@@ -19,6 +19,13 @@ type storeWatch struct {
 	warned    string    // the last vouch of ours of which it was said that it ended sessions
 	log       logDial   // for any goroutine
 	unguarded atomic.Bool
+	kept      atomic.Pointer[keptVouch] // for any goroutine
+}
+
+// A keptVouch is a vouch that was renewed, by a question asked at a time.
+type keptVouch struct {
+	name  string
+	asked time.Time
 }
 
 // keepStore renews the vouch. That needs no log: whatever was answered with
@@ -57,8 +64,24 @@ func (k *Keeper) keepVouch(ctx context.Context, asOf time.Time) (Kept, error) {
 	return kept, err
 }
 
+// vouchSince names the vouch that the store bore at a time or later, empty if that
+// is not known within half the bound.
+func (k *Keeper) vouchSince(ctx context.Context, since time.Time) string {
+	ctx, cancel := context.WithTimeout(ctx, 2*k.interval)
+	defer cancel()
+	for {
+		if kept := k.watch.kept.Load(); kept != nil && !kept.asked.Before(since) {
+			return kept.name
+		}
+		if since.IsZero() || !events.Sleep(ctx, k.interval/16) {
+			return ""
+		}
+	}
+}
+
 // sawStore learns what the store itself knows, for when it is away.
 func (k *Keeper) sawStore(kept Kept, asked time.Time) {
+	k.watch.kept.Store(&keptVouch{kept.Vouch, asked})
 	k.watch.dials.saw(kept.Vouch, reading{kept.Now, asked})
 	k.committer.sawFurthest(kept.Furthest)
 	if kept.Ended > 0 && kept.Vouch == k.refill.Token && k.refill.Found != "" && kept.Vouch != k.watch.warned {
@@ -97,7 +120,7 @@ func (k *Keeper) vouchAnew(ctx context.Context, asOf reading) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	refill := k.refill
-	refill.Floor, refill.Furthest = k.committer.floor(), k.committer.furthest()
+	refill.Floor, refill.Furthest = k.committer.floor(), max(k.committer.longest(), k.committer.furthest())+k.committer.storeAhead()
 	refill.Life = imageLife
 	if refill.Reckoned, err = k.reckon(now.store); err != nil {
 		return err

@@ -97,3 +97,51 @@ func TestRelayReadsWhatItPublished(t *testing.T) {
 		w.wantBoth("sid")
 	})
 }
+
+// While the store is away a log cannot be renewed. Whoever tries again does not append
+// it again.
+func TestRenewalsThatFailDoNotFillTheLog(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.issuer("a")
+		w.settled(a)
+		sids := w.mustCommit(a, 20)
+		w.store.SetDown(true)
+		w.log.SetClock(2 * time.Minute)
+		w.sleep(3 * time.Minute)
+		s, err := w.log.State(w.ctx)
+		if err != nil || s.Revocations > 60 {
+			t.Errorf("the log holds %d messages of 20 revocations, %v", s.Revocations, err)
+		}
+		w.store.SetDown(false)
+		w.settled(a)
+		w.sleep(3 * time.Minute)
+		if s, err = w.log.State(w.ctx); err != nil || s.Revocations > 40 {
+			t.Errorf("the log holds %d messages of 20 revocations, %v", s.Revocations, err)
+		}
+		w.wantBoth(sids...)
+	})
+}
+
+// An issuer does not go by the word of an edge: what it admits, it answers for.
+func TestIssuerDoesNotAdmitByTheWordOfAnEdge(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.issuer("a")
+		w.settled(a)
+		e := w.edge("e")
+		w.within(20*time.Second, "fresh", e.fresh)
+		a.kill()
+		w.store.SetDown(true)
+		w.sleep(30 * time.Second)
+		if !e.fresh() {
+			t.Fatal("the edge does not stand in")
+		}
+		b := w.issuer("b")
+		w.sleep(20 * time.Second)
+		if b.keeper.Answering() {
+			t.Error("admitted by the word of an edge")
+		}
+		if !e.fresh() {
+			t.Error("the edge does not stand in while an issuer is not whole")
+		}
+	})
+}

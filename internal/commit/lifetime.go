@@ -1,6 +1,9 @@
 package commit
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 const (
 	// leastLife is how long the log keeps a revocation of ours at least,
@@ -22,14 +25,15 @@ func (c *Committer) ttlNow() time.Duration {
 	return max(c.ttl, leastLife, c.furthest()+Margin) + c.storeAhead()
 }
 
-// unfiledLife is ttlNow of what the store could not be told. An issuer that has
-// never heard from it does not know what it has handed out.
-func (c *Committer) unfiledLife() time.Duration {
-	if c.expiry.Load() == nil {
-		return longestToken + Margin
-	}
-	return c.ttlNow()
-}
+// unfiledLife is how long what the store could not be told lives: nobody can ask it
+// what it has handed out by now.
+func (c *Committer) unfiledLife() time.Duration { return max(c.ttlNow(), longestToken+Margin) }
+
+// longest is for how long a token may be good that was handed out, by what this
+// issuer has heard from the store, or that it hands out itself. It says so in its
+// beats, for those who vouch for a store that has forgotten it. What others say is
+// not said again: it would never end.
+func (c *Committer) longest() time.Duration { return max(c.ttl-Margin, left(&c.expiry)) }
 
 // storeAhead is by how much the store's clock is ahead of ours, as far as is known.
 func (c *Committer) storeAhead() time.Duration {
@@ -42,19 +46,27 @@ func (c *Committer) storeAhead() time.Duration {
 }
 
 // sawFurthest learns from the store for how long a token may still be good.
-func (c *Committer) sawFurthest(left time.Duration) {
+func (c *Committer) sawFurthest(left time.Duration) { lasts(&c.expiry, left) }
+
+// heardFurthest learns it from an issuer's beat, which may be some minutes old.
+func (c *Committer) heardFurthest(left time.Duration) { lasts(&c.heardExpiry, left) }
+
+func lasts(until *atomic.Pointer[time.Time], left time.Duration) {
 	for end := time.Now().Add(left); ; {
-		was := c.expiry.Load()
-		if was != nil && !end.After(*was) || c.expiry.CompareAndSwap(was, &end) {
+		was := until.Load()
+		if was != nil && !end.After(*was) || until.CompareAndSwap(was, &end) {
 			return
 		}
 	}
 }
 
 // furthest is for how long a token that was handed out may still be good, as far
-// as this issuer knows. Time asleep is not counted: that errs on the long side.
-func (c *Committer) furthest() time.Duration {
-	end := c.expiry.Load()
+// as this issuer knows, and has heard. Time asleep is not counted: that errs on the
+// long side.
+func (c *Committer) furthest() time.Duration { return max(left(&c.expiry), left(&c.heardExpiry)) }
+
+func left(until *atomic.Pointer[time.Time]) time.Duration {
+	end := until.Load()
 	if end == nil {
 		return 0
 	}

@@ -1,6 +1,7 @@
 package commit_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,9 @@ func (w *world) issuerBy(name string, ttl time.Duration, before func(op string) 
 // is revoked now outlives them, and the log has it for as long as the store.
 func TestRevocationsOutliveTokensOfALongerSetting(t *testing.T) {
 	const longest = time.Hour
+	lives := map[string]time.Duration{ // of what the store cannot be told nobody knows what it has handed out by then
+		"store away": 24 * time.Hour, "store wiped, then away": 24 * time.Hour,
+	}
 	for name, fault := range map[string]func(*world){
 		"both up":         func(*world) {},
 		"log away":        func(w *world) { w.log.SetDown(true) },
@@ -51,7 +55,7 @@ func TestRevocationsOutliveTokensOfALongerSetting(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if got, least := receipt.Held.TTL(), longest+commit.Margin-time.Minute; got < least || got > least+time.Minute {
+					if got, least := receipt.Held.TTL(), max(longest-time.Minute, lives[name])+commit.Margin; got < least || got > least+time.Minute {
 						t.Errorf("%s lives for %s, want %s", r.Scope, got, least)
 					}
 				}
@@ -80,6 +84,7 @@ func TestLongestTokenSurvivesTheStore(t *testing.T) {
 		w.sleep(10 * time.Second)
 		w.settled(a)
 		a.kill()
+		w.log.recreate() // and with it a's beats
 		b := w.issuer("b")
 		w.settled(b)
 		if draft := b.Draft(events.ScopeSession, "s", "", ""); draft.TTL() < 8*time.Hour {
@@ -131,6 +136,69 @@ func TestLoweredWhileTheStoreIsAway(t *testing.T) {
 		w.sleep(35 * time.Minute)
 		if !w.store.Holds(key("sid")) {
 			t.Error("the store has forgotten it, and a token of 24 hours may live")
+		}
+	})
+}
+
+// The store is restarted empty, and whoever vouches for it first has a shorter
+// access_ttl and has never heard from it. Another knows how long the tokens live that
+// are out there, and says so in its beats.
+func TestWhoVouchesFirstMayKnowLeast(t *testing.T) {
+	for name, told := range map[string]bool{"by its setting": false, "by what the store told it": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.store.SetClock(0)
+				var late atomic.Bool
+				ttl := 8 * time.Hour
+				if told {
+					ttl = accessTTL
+				}
+				a := w.issuerBy("a", ttl, func(op string) error {
+					if late.Load() && op == "vouch" {
+						return errKilled
+					}
+					return nil
+				})
+				w.settled(a)
+				if _, ok := w.store.HandOut(8 * time.Hour); !ok {
+					t.Fatal("nobody can log in")
+				}
+				if told {
+					w.sleep(10 * time.Second)
+				}
+				late.Store(true)
+				w.store.Restart()
+				b := w.issuerFor("b", 5*time.Minute)
+				w.within(20*time.Second, "vouched for", w.vouched)
+				receipt, err := b.Revoke(w.ctx, events.ScopeSession, "sid", "", "")
+				if err != nil || !receipt.Committed || receipt.Held.TTL() < 8*time.Hour {
+					t.Errorf("lives for %v: %+v, %v", receipt.Held.TTL(), receipt, err)
+				}
+			})
+		})
+	}
+}
+
+// An issuer that cannot reach the store does not know what others hand out meanwhile.
+func TestRaisedWhileAnIssuerIsCutOff(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var cut atomic.Bool
+		a := w.issuerBy("a", 5*time.Minute, func(string) error {
+			if cut.Load() {
+				return errKilled
+			}
+			return nil
+		})
+		w.settled(a)
+		w.sleep(10 * time.Second)
+		cut.Store(true)
+		w.settled(w.issuerFor("b", time.Hour))
+		if _, ok := w.store.HandOut(time.Hour); !ok {
+			t.Fatal("nobody can log in")
+		}
+		receipt, err := a.Revoke(w.ctx, events.ScopeSession, "sid", "", "")
+		if err != nil || receipt.Committed || receipt.Held.TTL() < time.Hour+commit.Margin {
+			t.Errorf("lives for %v: %+v, %v", receipt.Held.TTL(), receipt, err)
 		}
 	})
 }

@@ -42,9 +42,9 @@ func TestMaskedLossIsFoundWhileVouchingAnew(t *testing.T) {
 		a := w.issuer("a")
 		w.settled(a)
 		for n := range 5 {
-			old := events.Revocation{Scope: events.ScopeToken, Issuer: "https://other.test", Subject: fmt.Sprint("old-", n), TTLMillis: 3 * 60_000}
-			if r, err := a.Commit(w.ctx, old); err != nil || !r.Committed {
-				t.Fatalf("%+v, %v", r, err)
+			old := events.Revocation{ID: fmt.Sprint("old-", n), Scope: events.ScopeToken, Issuer: iss, Subject: fmt.Sprint("old-", n), TTLMillis: 3 * 60_000}
+			if _, err := events.Publish(w.ctx, w.log, old); err != nil {
+				t.Fatal(err)
 			}
 		}
 		sids := w.mustCommit(a, 5)

@@ -52,10 +52,15 @@ func (r *Refusal) Unwrap() error { return r.Err }
 type Barrier struct {
 	// Stamp returns that of the next beat.
 	Stamp func() int64
+	// Longest returns for how long a token that was handed out may still be good.
+	Longest func() time.Duration
 	// Staleness returns the bound B that its owner goes by.
 	Staleness func() time.Duration
 	// Elapsed is its owner's clock, which nothing sets. Time asleep may count.
 	Elapsed func() time.Duration
+	// Vouch names the vouch that the store bore at a time or later: as long as it
+	// bears the same, it has lost nothing. It is empty if nobody can say.
+	Vouch func(ctx context.Context, since time.Time) string
 	// Age returns how long ago a revocation was filed, by the store's clock.
 	Age func(Revocation) (time.Duration, bool)
 	// Before is called before each beat that answers questions: what it
@@ -72,9 +77,10 @@ type Barrier struct {
 	restored atomic.Uint64 // how many there had been when the log was last restored
 	once     atomic.Bool   // it has been restored
 	differ   atomic.Bool   // two readers have read the log differently
-	// By Elapsed, when replicas that differ are a reason again to renew the log. The
-	// goroutine that restores sets it.
-	nextRenewal time.Duration
+	// Of the goroutine that restores: when, by Elapsed, replicas that differ are a
+	// reason again to renew the log; the latest pause; and what was begun.
+	nextRenewal, renewPause time.Duration
+	renewal                 *renewal
 
 	mu        sync.Mutex
 	waiting   *round // the questions for the next beat
@@ -99,8 +105,10 @@ func NewBarrier(log Log, follower *Follower, by Role, id string, pace time.Durat
 	start := time.Now()
 	return &Barrier{
 		Stamp:     func() int64 { return 0 },
+		Longest:   func() time.Duration { return 0 },
 		Staleness: func() time.Duration { return 0 },
 		Elapsed:   func() time.Duration { return time.Since(start) },
+		Vouch:     func(context.Context, time.Time) string { return "" },
 		Age:       func(Revocation) (time.Duration, bool) { return 0, false },
 		Before:    func(context.Context) error { return nil },
 		log:       log, follower: follower, beat: Beat{By: by, ID: id}, pace: pace,

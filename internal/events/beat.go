@@ -30,6 +30,9 @@ type Beat struct {
 	// Stamp, if not 0, is above every stamp that the store hands out until
 	// the next beat of an issuer is due, by all that this one knows.
 	Stamp int64 `json:"stamp,omitempty"`
+	// LongestMS is for how long a token that was handed out may still be good, by all
+	// that an issuer knows, in milliseconds.
+	LongestMS int64 `json:"longest_ms,omitempty"`
 	// At is the wall clock of whoever commits it, in Unix milliseconds.
 	At int64 `json:"at,omitempty"`
 	// StalenessMS is the bound B that its owner goes by, in milliseconds.
@@ -38,13 +41,13 @@ type Beat struct {
 
 // DecodeBeat reads a beat of the log; ok is false for anything else. Whose it is
 // says the subject that it stands on, where only issuers may write on one and only
-// edges on the other: one by an edge carries no stamp and no clock.
+// edges on the other: one by an edge carries no stamp, no clock and no life.
 func DecodeBeat(m Message) (b Beat, ok bool) {
 	if m.Kind != KindBeat || json.Unmarshal(m.Data, &b) != nil {
 		return Beat{}, false
 	}
 	if m.StandIn || b.By == RoleEdge {
-		b.Stamp, b.At = 0, 0
+		b.Stamp, b.At, b.LongestMS = 0, 0, 0
 		if b.By != "" {
 			b.By = RoleEdge
 		}

@@ -30,6 +30,9 @@ func deliveryOf(msg *nats.Msg, prefix string) (delivery, error) {
 	if err != nil {
 		return delivery{}, fmt.Errorf("events: follow: %w: %w", ErrGap, err)
 	}
+	if !strings.HasSuffix(prefix, "."+m.Stream+"."+m.Consumer+".") {
+		return delivery{}, fmt.Errorf("events: follow: %w: of consumer %s of %s", ErrGap, m.Consumer, m.Stream)
+	}
 	return delivery{stream: m.Sequence.Stream, consumer: m.Sequence.Consumer, time: m.Timestamp, pending: m.NumPending}, nil
 }
 

@@ -12,9 +12,11 @@ const (
 
 // sorted tells a revocation from what merely stands on its subject. Issuers of
 // older versions set no format: what can be read without one is a revocation.
-// What has one and cannot be read is a revocation of a newer version.
+// What has one and cannot be read is a revocation of a newer version. An empty one is
+// none, whatever its header: a consumer may be told to deliver headers alone, and to
+// where they are stored again.
 func sorted(kind Kind, h nats.Header, data []byte) Kind {
-	if kind != KindRevocation || h.Get(formatHeader) != "" {
+	if kind != KindRevocation || h.Get(formatHeader) != "" && len(data) > 0 {
 		return kind
 	}
 	if _, err := DecodeRevocation(data); err != nil {

@@ -32,6 +32,7 @@ func TestWhatTheLogHolds(t *testing.T) {
 		"of a newer version":              {"curfew.test.revoke.galaxy", formed, []byte(`{"id":"r","scope":"galaxy"}`), events.KindRevocation},
 		"an acknowledgement":              {"curfew.test.revoke.user", nil, []byte(`{"stream":"CURFEW_test","seq":1}`), events.KindGarbage},
 		"nothing":                         {"curfew.test.revoke.user", nil, nil, events.KindGarbage},
+		"headers alone":                   {"curfew.test.revoke.user", formed, nil, events.KindGarbage},
 		"a beat":                          {"curfew.test.beat", formed, []byte(`{}`), events.KindBeat},
 		"one of an edge":                  {"curfew.test.beat.edge", nil, []byte(`{}`), events.KindBeat},
 		"a revocation where beats belong": {"curfew.test.beat", formed, whole, events.KindBeat},

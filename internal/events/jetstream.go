@@ -141,7 +141,7 @@ func (l *JetStream) State(ctx context.Context) (State, error) {
 func (l *JetStream) Drop(ctx context.Context, seq uint64) error {
 	stream, err := l.handle(ctx)
 	if err == nil {
-		err = stream.Purge(ctx, jetstream.WithPurgeSequence(seq+1))
+		err = stream.Purge(ctx, jetstream.WithPurgeSubject(l.subjects.Revocations()), jetstream.WithPurgeSequence(seq+1))
 	}
 	return wrapJetStream("drop", err)
 }

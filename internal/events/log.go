@@ -106,9 +106,9 @@ type Log interface {
 	// State reports the log's identity and extent.
 	State(ctx context.Context) (State, error)
 
-	// Drop removes every message up to seq, in every replica: whatever each of
-	// them had expired by then, they hold the same messages afterwards. Only
-	// issuers call it.
+	// Drop removes what stands on the subjects of revocations up to seq, in every
+	// replica: whatever each of them had expired by then, they hold the same
+	// revocations afterwards. Only issuers call it.
 	Drop(ctx context.Context, seq uint64) error
 
 	// Ensure creates the log if there is none. Only issuers call it.

@@ -71,6 +71,7 @@ func (b *Barrier) compose(at Position, questions tree) (beat Beat, err error) {
 		beat.By = ""
 	}
 	beat.Stamp, beat.At, beat.StalenessMS = b.Stamp(), time.Now().UnixMilli(), b.Staleness().Milliseconds()
+	beat.LongestMS = b.Longest().Milliseconds()
 	if questions.size > 0 {
 		beat.Root, err = questions.root()
 	}
@@ -152,7 +153,9 @@ func (b *Barrier) advances(before, seq uint64) bool {
 // adopt admits what another has admitted, whose readings of the log's clock are
 // gone on from.
 func (b *Barrier) adopt(p Position, now reading) {
-	if b.clock.read(now) == nil {
-		b.Admit(p)
+	if b.clock.read(now) != nil {
+		b.leaps.Add(1)
+		return
 	}
+	b.Admit(p)
 }

@@ -2,13 +2,18 @@ package events
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
 )
 
-// renewPause is the least time between two renewals because replicas differ.
-const renewPause = time.Minute
+// The time between two renewals because replicas differ. It doubles with each that
+// has not helped: a replica whose clock stays ahead will always differ.
+const (
+	renewPause    = time.Minute
+	maxRenewPause = time.Hour
+)
 
 // mustRenew reports whether what stands in the log may go too early, or does not
 // stand in all its replicas: its clock has leapt, or two have read it differently.
@@ -38,6 +43,15 @@ func (b *Barrier) unseenLeap(began found) bool {
 	return (wall.Sub(log) - time.Since(began.state.Now)).Abs() > leapSlack
 }
 
+// A renewal is what has been appended anew so far, and survives a failure: what
+// stands in the log need not be appended again.
+type renewal struct {
+	first    Position // before it
+	leaps    uint64
+	appended holding
+	lives    map[string]time.Duration // in the log, of what was appended
+}
+
 // renew appends everything anew, and then drops what stood in the log before.
 //
 // What is still there was stamped by the clock as it was, and will expire early by
@@ -46,40 +60,74 @@ func (b *Barrier) unseenLeap(began found) bool {
 // none is whole by the word of another. To drop it is one command to the log, which
 // all its replicas carry out at the same place.
 //
-// Nothing is dropped but what has been appended anew and read again: whatever the
-// log holds, for as long as it was to hold it, and what is live besides.
-func (b *Barrier) renew(ctx context.Context, first Position, live iter.Seq2[Revocation, error]) (int, error) {
-	leaps := b.leaps.Load()
-	appended, lives, readable := make(holding), make(map[string]time.Duration), true
-	err := b.appendAll(ctx, b.heldAnyhow(ctx, first, &readable), func(m kept) bool {
-		longer := m.life > lives[m.ID]
-		lives[m.ID] = max(m.life, lives[m.ID])
-		return appended.has(m.Revocation) && !longer
-	}, appended)
-	if err == nil {
-		err = b.appendAll(ctx, ofStore(live), func(m kept) bool { return appended.has(m.Revocation) }, appended)
+// Nothing is dropped but what has been appended anew and read again: what is live,
+// and whatever else the log holds, for as long as it was to hold it. And nothing
+// unless the store was whole before and after it was read: one reading of the log is
+// of one replica, which may be the one that has lost the most.
+func (b *Barrier) renew(ctx context.Context, at Position, live iter.Seq2[Revocation, error]) (n int, err error) {
+	r := b.renewal
+	if r == nil || r.first.Epoch != at.Epoch || r.leaps != b.leaps.Load() {
+		r = &renewal{at, b.leaps.Load(), make(holding), make(map[string]time.Duration)}
+		b.renewal = r
 	}
-	n := len(appended)
-	if err == nil && n > 0 {
-		err = b.arrivedAnew(ctx, first, appended)
+	before := len(r.appended)
+	readable, vouch := true, b.Vouch(ctx, time.Time{})
+	for _, all := range []iter.Seq2[kept, error]{noting(&readable, ofStore(live)), noting(&readable, b.heldAnyhow(ctx, r.first))} {
+		if err := b.appendAll(ctx, all, r.has, r.appended); err != nil {
+			return len(r.appended) - before, err
+		}
 	}
-	if err != nil {
-		return n, err
+	n = len(r.appended) - before
+	if len(r.appended) > 0 {
+		if err := b.arrivedAnew(ctx, r.first, r.appended); err != nil {
+			b.renewal = nil // all of it anew
+			return n, err
+		}
 	}
-	b.restored.Store(leaps)
+	b.renewal = nil
+	b.restored.Store(r.leaps)
 	b.once.Store(true)
-	b.differ.Store(false)
-	b.nextRenewal = b.Elapsed() + renewPause
-	if readable && n > 0 {
-		b.drop(ctx, first)
+	whole := vouch != "" && b.Vouch(ctx, time.Now()) == vouch
+	b.differ.Store(!whole) // then there is still something to be made equal
+	b.pauseRenewals()
+	if readable && whole && len(r.appended) > 0 {
+		b.drop(ctx, r.first)
 	}
 	return n, nil
 }
 
-// heldAnyhow yields the revocations that the log holds up to a position, and notes
-// whether it could read all of them: some may be of a later version. The log keeps
+// pauseRenewals doubles the pause, unless the last renewal is long ago.
+func (b *Barrier) pauseRenewals() {
+	now := b.Elapsed()
+	if now > b.nextRenewal+maxRenewPause {
+		b.renewPause = 0
+	}
+	b.renewPause = min(max(renewPause, 2*b.renewPause), maxRenewPause)
+	b.nextRenewal = now + b.renewPause
+}
+
+// has reports whether as much has been appended already, and notes that it will be.
+func (r *renewal) has(m kept) bool {
+	has := r.appended.has(m.Revocation) && r.lives[m.ID] >= m.life
+	r.lives[m.ID] = max(m.life, r.lives[m.ID])
+	return has
+}
+
+// noting notes whether all could be read: some may be of a later version.
+func noting(readable *bool, all iter.Seq2[kept, error]) iter.Seq2[kept, error] {
+	return func(yield func(kept, error) bool) {
+		for m, err := range all {
+			*readable = *readable && !errors.Is(err, ErrBadRevocation)
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+}
+
+// heldAnyhow yields the revocations that the log holds up to a position. It keeps
 // some for longer than others do: those that no store had filed.
-func (b *Barrier) heldAnyhow(ctx context.Context, upTo Position, readable *bool) iter.Seq2[kept, error] {
+func (b *Barrier) heldAnyhow(ctx context.Context, upTo Position) iter.Seq2[kept, error] {
 	return func(yield func(kept, error) bool) {
 		for m, err := range b.messages(ctx, upTo) {
 			if err == nil && m.Kind != KindRevocation {
@@ -88,7 +136,6 @@ func (b *Barrier) heldAnyhow(ctx context.Context, upTo Position, readable *bool)
 			var r Revocation
 			if err == nil {
 				r, err = DecodeRevocation(m.Data)
-				*readable = *readable && err == nil
 			}
 			if !yield(kept{r, max(m.TTL, r.TTL())}, err) {
 				return
@@ -111,13 +158,14 @@ func (b *Barrier) arrivedAnew(ctx context.Context, first Position, appended hold
 }
 
 // drop removes what was replaced, and has the follower count what is left. Without
-// the right to do so, replicas differ until the last of it has expired. A log that
-// is recreated just now may lose what it should hold: that shows in its count, as
-// any loss.
+// the right to do so, replicas differ until the last of it has expired, and nothing
+// is appended anew for that again. A log that is recreated just now may lose what it
+// should hold: that shows in its count, as any loss.
 func (b *Barrier) drop(ctx context.Context, upTo Position) {
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
 	if err := b.log.Drop(ctx, upTo.Seq); err != nil {
+		b.nextRenewal = b.Elapsed() + maxRenewPause
 		b.follower.slog.Warn("the log keeps what was appended anew: may this issuer purge the stream?", "error", err)
 	}
 	b.follower.Replay()

@@ -184,17 +184,18 @@ func (b *Barrier) heldBy(ctx context.Context, at found) (holding, error) {
 
 // A holding is a set of revocations, by id. A cutoff may come under two stamps: if
 // its issuer did not hear from the store, it was appended under a higher one than
-// it is relayed under.
+// it is relayed under. So may any revocation under two lives.
 type holding map[string]holds
 
 type holds struct {
 	stamp int64         // up to which a cutoff covers
+	ttl   time.Duration // the longest
 	age   time.Duration // of the latest, by the log's clock
 }
 
 func (h holding) add(r Revocation, age time.Duration) {
 	was, ok := h[r.ID]
-	now := holds{stamp: max(was.stamp, covers(r)), age: age}
+	now := holds{stamp: max(was.stamp, covers(r)), ttl: max(was.ttl, r.TTL()), age: age}
 	if ok {
 		now.age = min(age, was.age)
 	}
@@ -203,7 +204,7 @@ func (h holding) add(r Revocation, age time.Duration) {
 
 func (h holding) has(r Revocation) bool {
 	held, ok := h[r.ID]
-	return ok && held.stamp >= covers(r)
+	return ok && held.stamp >= covers(r) && held.ttl >= r.TTL()
 }
 
 func covers(r Revocation) int64 {

@@ -39,7 +39,8 @@ func yield(all []events.Revocation) func(context.Context) iter.Seq2[events.Revoc
 }
 
 // What the log holds is left there, unless its clock may have leapt before anybody
-// looked: then it may go too early, and all is appended anew, in its place.
+// looked: then it may go too early, and all is appended anew. What cannot be read in
+// the store may be missing in the log, so nothing is dropped from there.
 func TestRestoreAppendsWhatIsMissingOnce(t *testing.T) {
 	for name, c := range map[string]struct {
 		beat  bool          // there is one of an issuer
@@ -73,7 +74,7 @@ func TestRestoreAppendsWhatIsMissingOnce(t *testing.T) {
 						t.Fatalf("restored %d, %v, want %d", n, err, want)
 					}
 				}
-				if s, err := log.State(ctx); s.Revocations != 300 || err != nil {
+				if s, err := log.State(ctx); s.Revocations != uint64(100+c.want) || err != nil {
 					t.Errorf("the log holds %d revocations, %v", s.Revocations, err)
 				}
 			})
@@ -84,7 +85,18 @@ func TestRestoreAppendsWhatIsMissingOnce(t *testing.T) {
 // What the store does not know, and the log does, is appended anew as well. What
 // nobody here can read is left, and with it everything that stands there.
 func TestRenewedLogLosesNothing(t *testing.T) {
-	for name, later := range map[string]bool{"all is readable": false, "one is of a later version": true} {
+	for name, c := range map[string]struct {
+		later, laterStored bool
+		vouches            []string
+		want               uint64 // revocations in the log
+	}{
+		"all is readable":                  {vouches: []string{"a", "a"}, want: 32}, // one under two lives
+		"one is of a later version":        {later: true, vouches: []string{"a", "a"}, want: 30 + 3 + 1 + 32},
+		"one in the store is":              {laterStored: true, vouches: []string{"a", "a"}, want: 30 + 3 + 32},
+		"the store is not vouched for":     {vouches: []string{"", ""}, want: 30 + 3 + 32},
+		"the store was restarted":          {vouches: []string{"a", "b"}, want: 30 + 3 + 32},
+		"nobody vouches any more after it": {vouches: []string{"a", ""}, want: 30 + 3 + 32},
+	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, ctx context.Context) {
 				log, x := memlog.New(), &memlog.Exchange{}
@@ -94,26 +106,29 @@ func TestRenewedLogLosesNothing(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				want := 32 // one under two lives
-				if later {
-					want = 30 + 3 + 1 + 32
+				if c.later {
 					data := []byte(`{"id":"later","scope":"galaxy","iss":"iss","sub":"x","ttl_ms":60000}`)
 					if _, err := log.Append(ctx, events.Record{Kind: events.KindRevocation, Data: data, TTL: time.Hour}); err != nil {
 						t.Fatal(err)
 					}
 				}
 				i := startIssuer(t, ctx, log, x)
+				i.barrier.Vouch = func(context.Context, time.Time) string {
+					vouch := c.vouches[0]
+					c.vouches = append(c.vouches[1:], vouch)
+					return vouch
+				}
 				unfiled := events.Revocation{ID: "unfiled", Scope: events.ScopeSession, Issuer: "iss", Subject: "unfiled", TTLMillis: 60_000}
 				for _, life := range []time.Duration{time.Minute, 24 * time.Hour, time.Minute} {
 					if _, err := events.PublishFor(ctx, log, unfiled, life); err != nil {
 						t.Fatal(err)
 					}
 				}
-				if n, err := i.barrier.Restore(ctx, yield(append(all[:10], unfiled))); n != 31 || err != nil {
+				if n, err := i.barrier.Restore(ctx, stored(c.laterStored, append(all[:10:10], unfiled))); n != 31 || err != nil {
 					t.Fatalf("appended %d, %v, want 31", n, err)
 				}
-				if s, err := log.State(ctx); s.Revocations != uint64(want) || err != nil {
-					t.Errorf("the log holds %d revocations, %v, want %d", s.Revocations, err, want)
+				if s, err := log.State(ctx); s.Revocations != c.want || err != nil {
+					t.Errorf("the log holds %d revocations, %v, want %d", s.Revocations, err, c.want)
 				}
 				e := startEdge(ctx, log, x, "late")
 				time.Sleep(20 * time.Second)
@@ -121,6 +136,9 @@ func TestRenewedLogLosesNothing(t *testing.T) {
 					if e.accepts(r.Subject) {
 						t.Fatalf("accepts %s", r.Subject)
 					}
+				}
+				if c.want != 32 {
+					return
 				}
 				time.Sleep(time.Hour)
 				e = startEdge(ctx, log, x, "an hour later")
@@ -130,6 +148,22 @@ func TestRenewedLogLosesNothing(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// stored is a store, all of which can be read or all but one.
+func stored(later bool, all []events.Revocation) func(context.Context) iter.Seq2[events.Revocation, error] {
+	return func(context.Context) iter.Seq2[events.Revocation, error] {
+		return func(yield func(events.Revocation, error) bool) {
+			if later && !yield(events.Revocation{}, fmt.Errorf("entry: %w", events.ErrBadRevocation)) {
+				return
+			}
+			for _, r := range all {
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
 	}
 }
 
@@ -179,8 +213,51 @@ func TestNothingIsDroppedUnlessItWasReadAnew(t *testing.T) {
 	})
 }
 
+// unreadable is a log that cannot be read from its start, for some times.
+type unreadable struct {
+	*memlog.Log
+	times int
+}
+
+func (l *unreadable) Follow(ctx context.Context, after events.Cursor) iter.Seq2[events.Message, error] {
+	if l.times > 0 && after == (events.Cursor{}) {
+		l.times--
+		return func(yield func(events.Message, error) bool) { yield(events.Message{}, events.ErrUnavailable) }
+	}
+	return l.Log.Follow(ctx, after)
+}
+
+// What a renewal has appended before it failed stands in the log.
+func TestRenewalThatFailedGoesOn(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := &unreadable{Log: memlog.New()}
+		all := live(50, 30*time.Minute)
+		for _, r := range all {
+			if _, err := events.Publish(ctx, log, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		i := startIssuer(t, ctx, log, &memlog.Exchange{})
+		for range 5 {
+			log.times = 1
+			if _, err := i.barrier.Restore(ctx, stored(false, all)); err == nil {
+				t.Fatal("restored a log that it could not read")
+			}
+		}
+		if s, err := log.State(ctx); s.Revocations != 100 || err != nil {
+			t.Errorf("the log holds %d revocations, %v, want 100", s.Revocations, err)
+		}
+		if _, err := i.barrier.Restore(ctx, stored(false, all)); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := log.State(ctx); s.Revocations != 50 || err != nil {
+			t.Errorf("the log holds %d revocations, %v, want 50", s.Revocations, err)
+		}
+	})
+}
+
 // A cutoff whose caller did not hear from the store has two stamps. The log holds
-// the one that covers less.
+// the one that covers less, or for less long.
 func TestRestoreAppendsTheHigherStampOfACutoff(t *testing.T) {
 	bubble(t, func(t *testing.T, ctx context.Context) {
 		log := memlog.New()
@@ -192,10 +269,14 @@ func TestRestoreAppendsTheHigherStampOfACutoff(t *testing.T) {
 		if _, err := events.Publish(ctx, log, cut); err != nil {
 			t.Fatal(err)
 		}
-		cut.Stamp = 744
-		for _, want := range []int{1, 0} {
-			if n, err := i.barrier.Restore(ctx, yield([]events.Revocation{cut})); n != want || err != nil {
-				t.Fatalf("restored %d, %v, want %d", n, err, want)
+		longer := func() { cut.TTLMillis *= 2 }
+		higher := func() { cut.Stamp = 744 }
+		for _, change := range []func(){higher, longer} {
+			change()
+			for _, want := range []int{1, 0} {
+				if n, err := i.barrier.Restore(ctx, stored(false, []events.Revocation{cut})); n != want || err != nil {
+					t.Fatalf("restored %d, %v, want %d", n, err, want)
+				}
 			}
 		}
 	})

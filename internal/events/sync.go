@@ -31,6 +31,9 @@ type Sync struct {
 	// Lose is told that Elapsed may have stood still: what was fresh by it is
 	// older than it says. It may be nil.
 	Lose func()
+	// Issuers makes it believe nobody else: whoever admits a log by an edge's word
+	// would answer for everybody by it.
+	Issuers bool
 	// Poke makes it ask at once, after a reconnect for example.
 	Poke <-chan struct{}
 	Log  *slog.Logger
@@ -116,6 +119,9 @@ func (s *Sync) round(ctx context.Context, q Question) error {
 	beat, pos, err := s.Follower.Sealed(ctx, answer, q.Nonce, 2*s.interval())
 	if err != nil {
 		return err
+	}
+	if s.Issuers && beat.By != RoleIssuer {
+		return fmt.Errorf("%w: an edge stands in", ErrNotAdmitted)
 	}
 	if beat.By == RoleIssuer {
 		go s.stepDown("an issuer answers")

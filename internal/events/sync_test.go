@@ -109,6 +109,7 @@ func startIssuer(t *testing.T, ctx context.Context, log events.Log, x events.Exc
 	t.Helper()
 	i := &issuer{reader: read(ctx, log)}
 	i.barrier = events.NewBarrier(log, i.Follower, events.RoleIssuer, "issuer", staleness/50)
+	i.barrier.Vouch = func(context.Context, time.Time) string { return "vouch" }
 	stop, err := x.Serve(ctx, i.barrier.Answer)
 	if err != nil {
 		t.Fatal(err)
@@ -243,6 +244,7 @@ func TestEdgesStandInForDeadIssuers(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		wantFresh(t, true, late)
 
+		i.barrier.Vouch = func(context.Context, time.Time) string { return "vouch" }
 		stop, err := x.Serve(ctx, i.barrier.Answer)
 		if err != nil {
 			t.Fatal(err)

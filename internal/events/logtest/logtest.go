@@ -143,13 +143,17 @@ func divergesWhenPurged(t *testing.T, h Harness) {
 
 func drops(t *testing.T, h Harness) {
 	ensure(t, h)
+	beat, err := h.Log.Append(t.Context(), events.Record{Kind: events.KindBeat, TTL: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
 	seqs := fill(t, h, 10)
-	all := mustCollect(t, h.Log, events.Cursor{}, 10)
+	all := mustCollect(t, h.Log, events.Cursor{}, 11)[1:]
 	if err := h.Log.Drop(t.Context(), seqs[5]); err != nil {
 		t.Fatal(err)
 	}
-	if got := mustCollect(t, h.Log, events.Cursor{}, 4); got[0].Seq != seqs[6] {
-		t.Errorf("begins at %d, want %d", got[0].Seq, seqs[6])
+	if got := mustCollect(t, h.Log, events.Cursor{}, 5); got[0].Seq != beat || got[1].Seq != seqs[6] {
+		t.Errorf("begins at %d and %d, want %d, a beat, and %d", got[0].Seq, got[1].Seq, beat, seqs[6])
 	}
 	if got := mustCollect(t, h.Log, cursor(all[6]), 3); got[0].Seq != seqs[7] {
 		t.Errorf("resumes at %d, want %d", got[0].Seq, seqs[7])

@@ -154,7 +154,7 @@ func (l *Log) Append(ctx context.Context, r events.Record) (seq uint64, err erro
 func (l *Log) Drop(_ context.Context, seq uint64) (err error) {
 	l.update(func() {
 		if err = l.usable(); err == nil {
-			l.messages = slices.DeleteFunc(l.messages, func(m events.Message) bool { return m.Seq <= seq })
+			l.messages = slices.DeleteFunc(l.messages, func(m events.Message) bool { return m.Seq <= seq && m.Kind != events.KindBeat })
 		}
 	})
 	return err
