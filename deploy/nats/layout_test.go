@@ -3,8 +3,10 @@ package nats_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
+	"github.com/curfew-auth/curfew/deploy/nats"
 	"github.com/curfew-auth/curfew/internal/testenv"
 )
 
@@ -43,6 +45,21 @@ func TestEverythingWorksUnderTheAccounts(t *testing.T) {
 		t.Fatalf("revoke the user: %d %v", status, body)
 	}
 	w.decides(w.edge, two, http.StatusUnauthorized)
+}
+
+// An edge with a user of its own hears and answers below a prefix of its own.
+func TestInboxOfItsOwn(t *testing.T) {
+	edge := strings.Index(nats.Accounts, "user: edge,")
+	own := strings.Replace(nats.Accounts[edge:], `"_INBOX.>"`, `"_INBOX_edge-1.>"`, 1)
+	own = strings.Replace(own, `"curfew.local.edge.*"`, `"curfew.local.edge.edge-1"`, 1)
+	w := newWorldOn(t, nats.Accounts[:edge]+own, "_INBOX_edge-1")
+	access := w.login()
+	w.decides(w.edge, access, http.StatusOK)
+	status, body := w.call(http.MethodPost, w.issuer+"/v1/logout?wait=confirmed&timeout=60s", access, "")
+	if edges, ok := body["edges"].(map[string]any); status != http.StatusOK || !ok || edges["confirmed"] != 1.0 {
+		t.Fatalf("logout: %d %v", status, body)
+	}
+	w.decides(w.edge, access, http.StatusUnauthorized)
 }
 
 // What a log and a store have both lost, edges offer.

@@ -37,7 +37,7 @@ const (
 // A world is a nats-server with the shipped configuration, an issuer and an edge.
 type world struct {
 	t            *testing.T
-	url          string
+	url, inbox   string
 	store        *embedded.Store
 	issuer, edge string
 	stopIssuer   func()
@@ -45,7 +45,13 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, url: serve(t)}
+	return newWorldOn(t, nats.Accounts, "_INBOX")
+}
+
+// newWorldOn is one with other accounts, whose edges have inboxes below a prefix.
+func newWorldOn(t *testing.T, accounts, inbox string) *world {
+	t.Helper()
+	w := &world{t: t, url: serve(t, accounts), inbox: inbox}
 	store, err := embedded.StartStore()
 	testenv.Must(t, err)
 	t.Cleanup(store.Close)
@@ -55,14 +61,14 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// serve runs a server with the accounts as they are shipped.
-func serve(t *testing.T) string {
+// serve runs a server with accounts.
+func serve(t *testing.T, accounts string) string {
 	t.Helper()
 	for _, user := range nats.Users {
 		t.Setenv("NATS_"+strings.ToUpper(user)+"_PASSWORD", "pw-"+user)
 	}
 	file := filepath.Join(t.TempDir(), "nats.conf")
-	testenv.Must(t, os.WriteFile(file, fmt.Appendf(nil, "listen: 127.0.0.1:-1\njetstream { store_dir: %q }\n%s", t.TempDir(), nats.Accounts), 0o600))
+	testenv.Must(t, os.WriteFile(file, fmt.Appendf(nil, "listen: 127.0.0.1:-1\njetstream { store_dir: %q }\n%s", t.TempDir(), accounts), 0o600))
 	opts, err := server.ProcessConfigFile(file)
 	testenv.Must(t, err)
 	opts.NoSigs, opts.NoLog = true, true
@@ -113,7 +119,7 @@ func (w *world) startEdge(id string) string {
 	t.Helper()
 	var cfg config.Edge
 	config.Defaults(&cfg)
-	cfg.DrainDelay, cfg.EdgeID, cfg.NATSJSPrefix = 0, id, nats.JSPrefix
+	cfg.DrainDelay, cfg.EdgeID, cfg.NATSJSPrefix, cfg.NATSInboxPrefix = 0, id, nats.JSPrefix, w.inbox
 	cfg.NATSURL, cfg.RedisURL, cfg.IssuerURL = w.as("edge"), config.NoRedis, w.issuer
 	testenv.Must(t, cfg.Validate())
 	cfg.Resolve()
