@@ -95,10 +95,17 @@ func purgeStream(ctx context.Context, _ jetstream.JetStream, s jetstream.Stream)
 
 // deleteTail removes the newest messages, the newest revocations among them:
 // what remains looks like an older copy of the log.
+// noSuchSequence is the server's code for it; the client library has no name.
+const noSuchSequence = 10043
+
 func deleteTail(ctx context.Context, _ jetstream.JetStream, s jetstream.Stream) error {
 	last := s.CachedInfo().State.LastSeq
 	for seq := last; seq > last-min(last-1, 20); seq-- {
-		if err := s.DeleteMsg(ctx, seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		err := s.DeleteMsg(ctx, seq)
+		if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == noSuchSequence {
+			continue // it has expired, or an issuer has dropped it
+		}
+		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
 			return err
 		}
 	}

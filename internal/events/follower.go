@@ -59,7 +59,7 @@ func NewFollower(log Log, apply func([]Message) error, logger *slog.Logger) *Fol
 // Run follows the log until ctx ends. Every failure is retried, with backoff
 // and jitter.
 func (f *Follower) Run(ctx context.Context) {
-	pause := NewBackOff(50*time.Millisecond, 2*time.Second)
+	pause := NewBackOff(50*time.Millisecond, time.Second)
 	for level := slog.LevelWarn; ctx.Err() == nil; {
 		before := f.Position()
 		err := f.follow(ctx)

@@ -23,6 +23,7 @@ type JetStream struct {
 	replicas int
 	stream   atomic.Pointer[jetstream.Stream]
 	last     atomic.Pointer[jetstream.StreamInfo]
+	unbound  atomic.Uint64 // attempts to bind in a row that took too long
 }
 
 // NewJetStream uses the stream of one region. Replicas counts only when

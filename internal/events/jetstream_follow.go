@@ -57,7 +57,24 @@ func (l *JetStream) follow(ctx context.Context, after Cursor, yield func(Message
 // bind checks the cursor and opens a consumer behind it. The epoch is read
 // before and after: a consumer does not outlive its stream, so if both agree
 // the consumer belongs to that incarnation.
-func (l *JetStream) bind(ctx context.Context, after Cursor) (string, jetstream.Consumer, error) {
+func (l *JetStream) bind(ctx context.Context, after Cursor) (epoch string, cons jetstream.Consumer, err error) {
+	ctx, cancel := context.WithTimeout(ctx, bindPatience[l.unbound.Load()%uint64(len(bindPatience))])
+	defer cancel()
+	if epoch, cons, err = l.bindWithin(ctx, after); err == nil {
+		l.unbound.Store(0)
+	} else if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		l.unbound.Add(1)
+	}
+	return epoch, cons, err
+}
+
+// bindPatience is how long the first attempt to bind may take, the second and so on.
+// After servers have come back some of them do not give consumers for ten seconds, and
+// which one is asked is chance: so it is better to ask again soon. Servers that are
+// merely slow get their time with every third attempt.
+var bindPatience = [...]time.Duration{time.Second, time.Second, 5 * time.Second}
+
+func (l *JetStream) bindWithin(ctx context.Context, after Cursor) (string, jetstream.Consumer, error) {
 	stream, err := l.js.Stream(ctx, l.subjects.Stream())
 	if err != nil {
 		return "", nil, wrapJetStream("follow", err)

@@ -139,12 +139,16 @@ func (i *Issuer) endSessions(c *fiber.Ctx) error {
 	if err != nil {
 		return problem(err)
 	}
-	out := endedResponse{Receipts: make([]receiptResponse, 0, len(receipts))}
+	out := endedResponse{Ended: len(receipts), Receipts: make([]receiptResponse, 0, len(receipts))}
 	for _, r := range receipts {
-		if r.Scope == events.ScopeSession {
-			out.Ended++
-		}
 		out.Receipts = append(out.Receipts, receiptOf(r))
+	}
+	if keep == "" { // what the store has lost is not among them
+		receipt, err := i.sessions.RevokeUser(c.UserContext(), claims.Tenant, claims.Subject)
+		if err != nil {
+			return problem(err)
+		}
+		receipts = append(receipts, receipt)
 	}
 	out.waited, out.ElapsedMS = w.await(receipts...)
 	return c.Status(statusOf(receipts...)).JSON(out)

@@ -101,28 +101,8 @@ func (s *Service) EndOne(ctx context.Context, tenant, userID, sessionID string) 
 }
 
 // EndAll ends all of a user's sessions but keep, which may be empty. On an
-// error the receipts tell which have ended. Without keep it also revokes the user,
-// of which the last receipt tells: that covers sessions which the store has lost.
+// error the receipts tell which have ended.
 func (s *Service) EndAll(ctx context.Context, tenant, userID, keep string) ([]Receipt, error) {
-	receipts, err := s.endListed(ctx, tenant, userID, keep)
-	if err != nil || keep != "" {
-		return receipts, err
-	}
-	const reason = "sessions_ended"
-	receipt, err := s.Revoker.Commit(ctx, events.Revocation{
-		Scope: events.ScopeUser, Tenant: tenant, Subject: userID, Reason: reason, Actor: userID,
-	})
-	if err != nil {
-		return receipts, err
-	}
-	s.note(ctx, Event{
-		Kind: EventLogout, At: time.Now(), Tenant: tenant, UserID: userID, Reason: reason, Actor: userID,
-		Scope: string(events.ScopeUser), Subject: userID, RevocationID: receipt.RevocationID,
-	})
-	return append(receipts, receipt), nil
-}
-
-func (s *Service) endListed(ctx context.Context, tenant, userID, keep string) ([]Receipt, error) {
 	var receipts []Receipt
 	ended := map[string]bool{keep: true}
 	for {
@@ -147,6 +127,23 @@ func (s *Service) endListed(ctx context.Context, tenant, userID, keep string) ([
 			return receipts, nil
 		}
 	}
+}
+
+// RevokeUser ends all that a user has, who asks for it, also sessions that the store
+// has lost.
+func (s *Service) RevokeUser(ctx context.Context, tenant, userID string) (Receipt, error) {
+	const reason = "sessions_ended"
+	receipt, err := s.Revoker.Commit(ctx, events.Revocation{
+		Scope: events.ScopeUser, Tenant: tenant, Subject: userID, Reason: reason, Actor: userID,
+	})
+	if err != nil {
+		return Receipt{}, err
+	}
+	s.note(ctx, Event{
+		Kind: EventLogout, At: time.Now(), Tenant: tenant, UserID: userID, Reason: reason, Actor: userID,
+		Scope: string(events.ScopeUser), Subject: userID, RevocationID: receipt.RevocationID,
+	})
+	return receipt, nil
 }
 
 // RevokeToken ends one access token, whose holder asks for it; its session goes
