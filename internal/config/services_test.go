@@ -34,7 +34,7 @@ func TestIssuerDefaults(t *testing.T) {
 	got.KeysDir, got.UsersFile = "", ""
 	want := config.Issuer{
 		Common: config.Common{
-			Listen: ":8080", NATSURL: "nats://127.0.0.1:4222", RedisURL: "redis://127.0.0.1:6379/0",
+			Listen: ":8080", NATSURL: "nats://127.0.0.1:4222", NATSJSPrefix: "$JS.API", NATSInboxPrefix: "_INBOX", RedisURL: "redis://127.0.0.1:6379/0",
 			IssuerURL: "http://localhost:8080", Audience: "curfew", Staleness: 5 * time.Second, LogLevel: "info", Region: "local", DrainDelay: 3 * time.Second, OTLPSample: 1,
 		},
 		Keys:       config.Keys{KeyAlgorithm: "EdDSA", KeyPublishDelay: time.Minute, KeyRetireMargin: 5 * time.Minute},
