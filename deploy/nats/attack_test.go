@@ -75,7 +75,7 @@ var (
 	}
 )
 
-// Whoever has the password of an edge, or of a peer, writes nothing where issuers
+// An attacker with the password of an edge or of a peer writes nothing where issuers
 // write, stops no decision, removes nothing and hears nothing of the trail. A message
 // without data in the log would end every reading of it.
 func TestStolenCredentials(t *testing.T) {

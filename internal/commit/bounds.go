@@ -64,7 +64,7 @@ func (c *Committer) read(batch []events.Message) error {
 			c.heardFurthest(min(time.Duration(b.LongestMS)*time.Millisecond, longestToken))
 		}
 		if b.Stamp > 0 {
-			c.Heard(b.Stamp) // whoever projects the log warns of one that is not taken
+			c.Heard(b.Stamp) // the projector logs one that is not plausible
 		}
 	}
 	return nil

@@ -98,8 +98,8 @@ func TestRelayReadsWhatItPublished(t *testing.T) {
 	})
 }
 
-// While the store is away a log cannot be renewed. Whoever tries again does not append
-// it again.
+// While the store is away a log cannot be renewed. An issuer that tries again does not
+// append everything again.
 func TestRenewalsThatFailDoNotFillTheLog(t *testing.T) {
 	inWorld(t, func(w *world) {
 		a := w.issuer("a")

@@ -100,7 +100,7 @@ func (c Common) checkNATS(p *checks) {
 		p.file("nats_creds", c.NATSCreds, "write the credentials file, or leave the setting out")
 	}
 	p.that("nats_js_prefix", subjectForm.MatchString(c.NATSJSPrefix) && len(c.NATSJSPrefix) <= maxPrefix,
-		"want the tokens of a subject such as $JS.API or LOG.API, without a dot at the end, got %s", quote(c.NATSJSPrefix))
+		"want the tokens of a subject such as $JS.API or JS.API, without a dot at the end, got %s", quote(c.NATSJSPrefix))
 	p.that("nats_inbox_prefix", subjectForm.MatchString(c.NATSInboxPrefix) && strings.HasPrefix(c.NATSInboxPrefix, "_INBOX") && len(c.NATSInboxPrefix) <= maxPrefix,
 		"answers are sent to inboxes alone: want _INBOX or what begins with it, such as _INBOX_edge-1, without a dot at the end, got %s", quote(c.NATSInboxPrefix))
 	starts := urlStart.FindAllStringIndex(c.NATSURL, -1)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 )
 
@@ -74,6 +75,9 @@ func (b *Barrier) renew(ctx context.Context, at Position, live iter.Seq2[Revocat
 	readable, vouch := true, b.Vouch(ctx, time.Time{})
 	for _, all := range []iter.Seq2[kept, error]{noting(&readable, ofStore(live)), noting(&readable, b.heldAnyhow(ctx, r.first))} {
 		if err := b.appendAll(ctx, all, r.has, r.appended); err != nil {
+			if errors.Is(err, errNotAppended) {
+				b.renewal = nil // all of it anew
+			}
 			return len(r.appended) - before, err
 		}
 	}
@@ -109,7 +113,7 @@ func (b *Barrier) pauseRenewals() {
 // has reports whether as much has been appended already, and notes that it will be.
 func (r *renewal) has(m kept) bool {
 	has := r.appended.has(m.Revocation) && r.lives[m.ID] >= m.life
-	r.lives[m.ID] = max(m.life, r.lives[m.ID])
+	r.lives[strings.Clone(m.ID)] = max(m.life, r.lives[m.ID]) // not the whole text that it was decoded from
 	return has
 }
 

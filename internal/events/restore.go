@@ -110,6 +110,9 @@ func ofStore(live iter.Seq2[Revocation, error]) iter.Seq2[kept, error] {
 	}
 }
 
+// errNotAppended: perhaps not all that appendAll has added stands in the log.
+var errNotAppended = errors.New("events: not appended")
+
 // appendAll appends those that are not to be left out, and adds them to appended.
 func (b *Barrier) appendAll(ctx context.Context, all iter.Seq2[kept, error], leaveOut func(kept) bool, appended holding) error {
 	appends, ctx := errgroup.WithContext(ctx)
@@ -126,8 +129,10 @@ func (b *Barrier) appendAll(ctx context.Context, all iter.Seq2[kept, error], lea
 		}
 		appended.add(m.Revocation, 0)
 		appends.Go(func() error {
-			_, err := PublishFor(ctx, b.log, m.Revocation, m.life)
-			return err
+			if _, err := PublishFor(ctx, b.log, m.Revocation, m.life); err != nil {
+				return fmt.Errorf("%w: %w", errNotAppended, err)
+			}
+			return nil
 		})
 	}
 	return appends.Wait()
@@ -149,7 +154,7 @@ func (b *Barrier) holdsBehind(ctx context.Context, seq uint64, upTo Position, wa
 		return err
 	}
 	for id, want := range want {
-		if got, ok := held[id]; !ok || got.stamp < want.stamp {
+		if got, ok := held[id]; !ok || got.stamp < want.stamp || got.ttl < want.ttl {
 			return fmt.Errorf("%w: lost what had just been restored", ErrDiverged)
 		}
 	}

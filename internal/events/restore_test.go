@@ -227,6 +227,45 @@ func (l *unreadable) Follow(ctx context.Context, after events.Cursor) iter.Seq2[
 	return l.Log.Follow(ctx, after)
 }
 
+// fullOnce is a log that takes all lives of a revocation but the longest, at first.
+type fullOnce struct {
+	*memlog.Log
+	refuse time.Duration
+}
+
+func (l *fullOnce) Append(ctx context.Context, r events.Record) (uint64, error) {
+	if r.Kind == events.KindRevocation && r.TTL == l.refuse {
+		l.refuse = 0
+		return 0, events.ErrUnavailable
+	}
+	return l.Log.Append(ctx, r)
+}
+
+// What a renewal could not append is not taken for appended when it goes on.
+func TestRenewalThatCouldNotAppend(t *testing.T) {
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		log := &fullOnce{Log: memlog.New()}
+		all := live(1, 30*time.Minute)
+		for _, life := range []time.Duration{30 * time.Minute, 24 * time.Hour} {
+			if _, err := events.PublishFor(ctx, log, all[0], life); err != nil {
+				t.Fatal(err)
+			}
+		}
+		i := startIssuer(t, ctx, log, &memlog.Exchange{})
+		log.refuse = 24 * time.Hour
+		if _, err := i.barrier.Restore(ctx, stored(false, all)); err == nil {
+			t.Fatal("restored, though an append failed")
+		}
+		if _, err := i.barrier.Restore(ctx, stored(false, all)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if s, err := log.State(ctx); s.Revocations != 1 || err != nil {
+			t.Errorf("the log holds %d revocations after an hour, %v, want the one that is to stay for a day", s.Revocations, err)
+		}
+	})
+}
+
 // What a renewal has appended before it failed stands in the log.
 func TestRenewalThatFailedGoesOn(t *testing.T) {
 	bubble(t, func(t *testing.T, ctx context.Context) {
