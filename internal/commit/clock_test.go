@@ -88,6 +88,24 @@ func TestStampsGoOnInTheHandsOfOthers(t *testing.T) {
 	})
 }
 
+// An issuer that has never reached the store, and so does not project the log into
+// it, has it from the beats as well.
+func TestStampsGoOnWithoutTheStore(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.issuer("a")
+		w.settled(a)
+		w.promoteSlow(-2 * time.Hour) // ahead of every other clock
+		w.within(20*time.Second, "vouched for", w.vouched)
+		pinned := w.mustStamp()
+		w.sleep(2 * staleness)
+		b := w.issuerBy("b", accessTTL, func(string) error { return errKilled })
+		w.sleep(2 * staleness)
+		if r, err := b.Commit(w.ctx, cutoff(pinned.user, "cut")); err != nil || r.Committed || r.Held.Stamp < pinned.stamp {
+			t.Fatalf("%+v, %v, want a stamp of %d or more, pending", r, err, pinned.stamp)
+		}
+	})
+}
+
 // An issuer that renews the log leaves the beats there, which say how far stamps have
 // come: it may die before it has told the store.
 func TestStampsGoOnAfterARenewal(t *testing.T) {
