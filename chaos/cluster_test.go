@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/curfew-auth/curfew/chaos/history"
+	"github.com/curfew-auth/curfew/deploy/nats"
 	"github.com/curfew-auth/curfew/internal/testenv"
 	"github.com/curfew-auth/curfew/internal/testenv/backend"
 	"github.com/curfew-auth/curfew/internal/testenv/faultproxy"
@@ -36,6 +37,7 @@ type cluster struct {
 	iss     string            // in front of all issuers
 	rec     *history.Recorder // of what clients see
 
+	layout         nats.Trial // who may do what on NATS
 	nats           *backend.NATSCluster
 	redis, replica *backend.Redis
 	replication    *faultproxy.Proxy // from the replica to the primary
@@ -47,16 +49,17 @@ func startCluster(t testing.TB) *cluster {
 	t.Helper()
 	c := &cluster{t: t, bin: testenv.BuildBinaries(t, false), secrets: makeSecrets(t), rec: history.NewRecorder(nil)}
 	c.traced, c.traces = testenv.BuildTraced(t), t.TempDir()
-	c.nats = testenv.LeapingNATSCluster(t, 3)
+	c.layout = nats.NewTrial(region, foreignRegion)
+	c.nats = testenv.LeapingNATSCluster(t, backend.NATSOptions{Config: c.layout.Config, Env: c.layout.Env, Login: c.layout.Login(nats.Keeper)}, 3)
 	c.redis = testenv.Redis(t, backend.RedisOptions{AppendOnly: true, Leaping: true})
 	c.replication = testenv.Proxy(t, c.redis.Addr())
 	c.replica = testenv.Replica(t, c.redis, c.replication.Addr())
 	c.iss = c.frontIssuers()
 	for i := range 2 {
-		c.issuers = append(c.issuers, c.startNode(c.issuerSpec(i+1)))
+		c.issuers = append(c.issuers, c.startNode("issuer", c.issuerSpec(i+1)))
 	}
 	for i := range 3 {
-		c.edges = append(c.edges, c.startNode(c.edgeSpec(i+1)))
+		c.edges = append(c.edges, c.startNode("edge", c.edgeSpec(i+1)))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
@@ -89,8 +92,8 @@ func (c *cluster) edgeSpec(i int) proc.Spec {
 	}}
 }
 
-// startNode gives a process its links and starts it.
-func (c *cluster) startNode(spec proc.Spec) *node {
+// startNode gives a process its links and starts it. On NATS it is that user.
+func (c *cluster) startNode(user string, spec proc.Spec) *node {
 	c.t.Helper()
 	listen, err := port.Free()
 	testenv.Must(c.t, err)
@@ -100,10 +103,10 @@ func (c *cluster) startNode(spec proc.Spec) *node {
 		redis:  testenv.Proxy(c.t, c.redis.Addr()),
 	}
 	for _, server := range c.nats.Nodes {
-		n.nats = append(n.nats, testenv.Proxy(c.t, server.URL()[len("nats://"):]))
+		n.nats = append(n.nats, testenv.Proxy(c.t, server.Host()))
 	}
 	spec.LogFile = filepath.Join(c.t.TempDir(), spec.Name+".log")
-	spec.Env = append(spec.Env, n.env(c.nats.Nodes)...)
+	spec.Env = append(spec.Env, n.env(c.layout.Login(user))...)
 	n.spec = spec
 	n.Process, err = proc.Start(spec)
 	testenv.Must(c.t, err)

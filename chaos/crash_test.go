@@ -37,7 +37,7 @@ func TestCrash(t *testing.T) {
 	r := &crashing{cluster: c, workload: &workload{cluster: c}}
 	spec := c.issuerSpec(3)
 	spec.Path = testenv.BuildCrashing(t)
-	r.victim = c.startNode(spec)
+	r.victim = c.startNode("issuer", spec)
 	for _, place := range []string{"before-store", "before-log", "before-settle", "before-answer"} {
 		t.Run(place, func(t *testing.T) { r.crash(t, place) })
 	}

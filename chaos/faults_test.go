@@ -21,7 +21,7 @@ func issuerFaults() []fault {
 	return []fault{
 		{name: "an issuer killed", part: issuers, inject: killIssuers(1), heal: restartIssuers(1), accepted: 0.999},
 		{name: "every issuer killed", part: issuers, inject: killIssuers(2), heal: restartIssuers(2),
-			accepted: 1, after: alwaysFresh},
+			accepted: 1},
 		{name: "an issuer cut from the log", part: issuers, inject: cutLog(issuer1), heal: healLinks(issuer1), accepted: 0.999},
 		{name: "an issuer cut from the store", part: issuers, inject: cutStore(issuer1), heal: healLinks(issuer1), accepted: 0.999},
 		{name: "an issuer's link to the log stalled", part: issuers, inject: stallLog(issuer1), heal: healLinks(issuer1), accepted: 0.99},
@@ -54,14 +54,6 @@ func restartIssuers(n int) func(context.Context, *run) error {
 		}
 		return nil
 	}
-}
-
-// alwaysFresh: with every issuer dead the edges answer for each other.
-func alwaysFresh(r *run, res result) error {
-	if !r.strict {
-		return nil
-	}
-	return r.watch.always("fresh", res.broken, res.ended)
 }
 
 func edgeFaults() []fault {

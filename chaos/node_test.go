@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/curfew-auth/curfew/deploy/nats"
 	"github.com/curfew-auth/curfew/internal/testenv/backend"
 	"github.com/curfew-auth/curfew/internal/testenv/faultproxy"
 	"github.com/curfew-auth/curfew/internal/testenv/poll"
@@ -32,14 +33,15 @@ type node struct {
 // links are the ways of this node to every server.
 func (n *node) links() []*faultproxy.Proxy { return append([]*faultproxy.Proxy{n.redis}, n.nats...) }
 
-func (n *node) env(nodes []*backend.NATS) []string {
-	urls := make([]string, len(nodes))
+func (n *node) env(login string) []string {
+	urls := make([]string, len(n.nats))
 	for i, p := range n.nats {
-		urls[i] = "nats://" + p.Addr()
+		urls[i] = backend.NATSURL(login, p.Addr())
 	}
 	return []string{
 		"CURFEW_LISTEN=" + strings.TrimPrefix(n.url, "http://"),
 		"CURFEW_NATS_URL=" + strings.Join(urls, ","),
+		"CURFEW_NATS_JS_PREFIX=" + nats.JSPrefix,
 		"CURFEW_REDIS_URL=redis://" + n.redis.Addr() + "/0",
 	}
 }

@@ -32,12 +32,12 @@ func openRegion(_ context.Context, r *run) error {
 	f.home.Store(0)
 	f.away.Store(0)
 	f.asked.Store(0)
-	far := func(s proc.Spec, name string) *node {
-		s.Name = name
+	far := func(user string, s proc.Spec) *node {
+		s.Name = user + "-far"
 		s.Env = append(s.Env, "CURFEW_REGION="+foreignRegion)
-		return r.startNode(s)
+		return r.startNode(user+"_"+foreignRegion, s)
 	}
-	f.issuer, f.edge = far(r.issuerSpec(8), "issuer-far"), far(r.edgeSpec(8), "edge-far")
+	f.issuer, f.edge = far("issuer", r.issuerSpec(8)), far("edge", r.edgeSpec(8))
 	r.meanwhile(r.travel)
 	return nil
 }

@@ -16,7 +16,6 @@ import (
 type run struct {
 	*cluster
 	*workload
-	watch   *watch
 	lasting time.Duration    // of each fault
 	flood   int              // revocations of a flood
 	strict  bool             // also check what is promised about availability
@@ -47,7 +46,6 @@ func newRun(t testing.TB, lasting time.Duration) *run {
 	r.shifted = testenv.BuildShifted(t)
 	r.workload = startWorkload(t, c)
 	r.ageLog(t)
-	r.watch = startWatch(t, r)
 	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
 	defer cancel()
 	testenv.Must(t, r.fill(ctx))

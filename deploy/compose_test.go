@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/curfew-auth/curfew/internal/config"
+	"github.com/curfew-auth/curfew/internal/testenv"
 )
 
 type service struct {
@@ -164,14 +166,31 @@ func TestDemoUser(t *testing.T) {
 }
 
 func TestNATSConfig(t *testing.T) {
+	c := compose(t)
+	passwords := c.Services["nats"].Environment
+	for name, password := range passwords {
+		t.Setenv(name, password)
+	}
 	o, err := server.ProcessConfigFile("nats/nats.conf")
 	if err != nil {
 		t.Fatal(err)
 	}
+	logins := map[string]string{}
+	for _, u := range o.Users {
+		logins[u.Username] = u.Password
+	}
+	for _, name := range []string{"issuer-1", "issuer-2", "edge-1", "edge-2", "edge-3"} {
+		u, err := url.Parse(c.Services[name].Environment["CURFEW_NATS_URL"])
+		testenv.Must(t, err)
+		password, _ := u.User.Password()
+		if user := name[:len(name)-2]; u.User.Username() != user || password == "" || logins[user] != password {
+			t.Errorf("%s logs in to NATS as %s, want %s with its password", name, u.User, user)
+		}
+	}
 	if !o.JetStream || !o.SyncAlways || o.StoreDir != "/data" {
 		t.Errorf("JetStream %v, sync always %v, store %s", o.JetStream, o.SyncAlways, o.StoreDir)
 	}
-	if test := compose(t).Services["nats"].Healthcheck.Test; o.HTTPPort != 8222 || !strings.Contains(strings.Join(test, " "), ":8222/healthz") {
+	if test := c.Services["nats"].Healthcheck.Test; o.HTTPPort != 8222 || !strings.Contains(strings.Join(test, " "), ":8222/healthz") {
 		t.Errorf("monitoring on %d, health check %v", o.HTTPPort, test)
 	}
 }

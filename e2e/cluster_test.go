@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curfew-auth/curfew/deploy/nats"
 	"github.com/curfew-auth/curfew/internal/testenv"
 	"github.com/curfew-auth/curfew/internal/testenv/backend"
 	"github.com/curfew-auth/curfew/internal/testenv/poll"
@@ -45,9 +46,7 @@ func startCluster(t *testing.T) *cluster {
 	t.Helper()
 	c := &cluster{setup: newSetup(t), upstream: newUpstream(t)}
 	c.providers = []*provider{newProvider(t), newProvider(t)}
-	c.nats = testenv.NATSProcess(t, backend.NATSOptions{Dir: filepath.Join(c.dir, "nats")})
-	c.redis = testenv.Redis(t, backend.RedisOptions{Dir: filepath.Join(c.dir, "redis"), AppendOnly: true, Password: c.redisPassword})
-	c.natsURL, c.redisURL = c.nats.URL(), c.redis.URL()
+	c.startServers(t)
 	for n := range 2 {
 		c.issuers = append(c.issuers, c.issuer(t, n))
 	}
@@ -63,6 +62,11 @@ func startCluster(t *testing.T) *cluster {
 		s.awaitReady(t)
 	}
 	return c
+}
+
+func (c *cluster) startServers(t *testing.T) {
+	t.Helper()
+	c.nats, c.redis = c.servers(t)
 }
 
 func (c *cluster) services() []*service {
@@ -101,7 +105,9 @@ type setup struct {
 	bin                  testenv.Bin
 	dir                  string
 	ports                []int // two issuers', then three edges'
-	natsURL, redisURL    string
+	natsHost, redisURL   string
+	layout               nats.Trial // who may do what on NATS
+	apiPrefix            string     // of JetStream's API
 	admin, redisPassword string
 	passwords            map[string]string // by username
 	secrets              *secrets
@@ -115,13 +121,33 @@ func newSetup(t *testing.T) *setup {
 	s := &setup{
 		bin: testenv.BuildBinaries(t, false), dir: t.TempDir(), ports: ports, admin: rand.Text(), redisPassword: rand.Text(),
 		passwords: map[string]string{"alice": rand.Text(), "bob": rand.Text(), "carol": rand.Text()},
-		secrets:   &secrets{},
+		secrets:   &secrets{}, layout: nats.NewTrial("local"), apiPrefix: nats.JSPrefix,
+	}
+	for _, user := range nats.Users {
+		_, password, _ := strings.Cut(s.layout.Login(user), ":")
+		s.secrets.remember("the NATS password of "+user, password)
 	}
 	s.secrets.remember("the admin token", s.admin)
 	s.secrets.remember("the Redis password", s.redisPassword)
 	s.writeUsers(t)
 	testenv.Must(t, errors.Join(os.Mkdir(s.keysDir(), 0o700), os.WriteFile(s.adminFile(), []byte(s.admin+"\n"), 0o600)))
 	return s
+}
+
+// servers starts NATS and Redis.
+func (s *setup) servers(t *testing.T) (*backend.NATS, *backend.Redis) {
+	t.Helper()
+	log := s.startNATS(t, 0)
+	redis := testenv.Redis(t, backend.RedisOptions{Dir: filepath.Join(s.dir, "redis"), AppendOnly: true, Password: s.redisPassword})
+	s.natsHost, s.redisURL = log.Host(), redis.URL()
+	return log, redis
+}
+
+func (s *setup) startNATS(t *testing.T, port int) *backend.NATS {
+	t.Helper()
+	return testenv.NATSProcess(t, backend.NATSOptions{
+		Dir: filepath.Join(s.dir, "nats"), Port: port, Config: s.layout.Config, Env: s.layout.Env, Login: s.layout.Login(nats.Keeper),
+	})
 }
 
 func (s *setup) keysDir() string   { return filepath.Join(s.dir, "keys") }

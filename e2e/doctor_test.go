@@ -61,8 +61,8 @@ func findHealth(t *testing.T, w *ward) {
 }
 
 func findLag(t *testing.T, w *ward) {
-	between := testenv.Proxy(t, strings.TrimPrefix(w.natsURL, "nats://"))
-	edge := w.second(t, "CURFEW_NATS_URL=nats://"+between.Addr())
+	between := testenv.Proxy(t, w.natsHost)
+	edge := w.second(t, w.natsAt("edge", between.Addr()))
 	testenv.Must(t, between.Stall())
 	w.finds(t, []string{"edge edge-2"}, edge)
 }
@@ -110,7 +110,7 @@ func findWrongClock(t *testing.T, w *ward) {
 	for _, off := range []time.Duration{-7 * time.Minute, 7 * time.Minute} {
 		spec := proc.Spec{
 			Name: "edge-2", Path: w.bin.Edge, LogFile: filepath.Join(t.TempDir(), "log"),
-			Env: append(w.common(), "CURFEW_LISTEN="+port.Loopback(w.ports[3]), "CURFEW_EDGE_ID=edge-2", wardStaleness),
+			Env: append(w.common("edge"), "CURFEW_LISTEN="+port.Loopback(w.ports[3]), "CURFEW_EDGE_ID=edge-2", wardStaleness),
 		}
 		shifted.Apply(&spec, off)
 		edge := &service{Process: testenv.Process(t, spec), url: "http://" + port.Loopback(w.ports[3])}
@@ -141,8 +141,8 @@ func findStopped(t *testing.T, w *ward) {
 
 // findCutOff: an edge that the issuer has lost sight of serves on.
 func findCutOff(t *testing.T, w *ward) {
-	between := testenv.Proxy(t, strings.TrimPrefix(w.natsURL, "nats://"))
-	w.second(t, "CURFEW_NATS_URL=nats://"+between.Addr(), "CURFEW_EDGE_URL=http://"+port.Loopback(w.ports[3]))
+	between := testenv.Proxy(t, w.natsHost)
+	w.second(t, w.natsAt("edge", between.Addr()), "CURFEW_EDGE_URL=http://"+port.Loopback(w.ports[3]))
 	w.reported(t, "edge-2", `"fresh"`)
 	testenv.Must(t, between.Stall())
 	w.reported(t, "edge-2", `"state":"gone"`)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/curfew-auth/curfew/internal/testenv"
-	"github.com/curfew-auth/curfew/internal/testenv/backend"
 	"github.com/curfew-auth/curfew/internal/testenv/proc"
 )
 
@@ -23,9 +21,7 @@ import (
 func startFleet(t *testing.T, clocks ...time.Duration) *cluster {
 	t.Helper()
 	c := &cluster{setup: newSetup(t)}
-	c.nats = testenv.NATSProcess(t, backend.NATSOptions{Dir: filepath.Join(c.dir, "nats")})
-	c.redis = testenv.Redis(t, backend.RedisOptions{Dir: filepath.Join(c.dir, "redis"), AppendOnly: true, Password: c.redisPassword})
-	c.natsURL, c.redisURL = c.nats.URL(), c.redis.URL()
+	c.startServers(t)
 	env := []string{"CURFEW_LOG_LEVEL=warn", "CURFEW_KEY_PUBLISH_DELAY=5s"}
 	for n, off := range clocks {
 		c.issuers = append(c.issuers, c.issuer(t, n, append(c.clock(t, off), env...)...))
@@ -95,7 +91,7 @@ func (c *cluster) revokeConfirmed(t *testing.T, at *service, body string) {
 // logged counts the revocations in the log, by subject.
 func (c *cluster) logged(t *testing.T) map[string]uint64 {
 	t.Helper()
-	nc, err := nats.Connect(c.natsURL)
+	nc, err := nats.Connect(c.nats.URL())
 	testenv.Must(t, err)
 	defer nc.Close()
 	js, err := jetstream.New(nc)

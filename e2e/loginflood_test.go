@@ -4,14 +4,10 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
 	"time"
-
-	"github.com/curfew-auth/curfew/internal/testenv"
-	"github.com/curfew-auth/curfew/internal/testenv/backend"
 )
 
 // flood is how many wrong passwords TestLoginFlood tries; its measurements
@@ -47,9 +43,7 @@ func TestLoginFlood(t *testing.T) {
 // from many addresses comes through a proxy that is trusted: this test.
 func startForFlood(t *testing.T) *cluster {
 	c := &cluster{setup: newSetup(t)}
-	c.nats = testenv.NATSProcess(t, backend.NATSOptions{Dir: filepath.Join(c.dir, "nats")})
-	c.redis = testenv.Redis(t, backend.RedisOptions{Dir: filepath.Join(c.dir, "redis"), AppendOnly: true, Password: c.redisPassword})
-	c.natsURL, c.redisURL = c.nats.URL(), c.redis.URL()
+	c.startServers(t)
 	for n := range 2 {
 		c.issuers = append(c.issuers, c.start(t, fmt.Sprint("issuer-", n+1), c.bin.Issuer, c.ports[n],
 			"CURFEW_KEYS_DIR="+c.keysDir(), "CURFEW_USERS_FILE="+c.usersFile(), "CURFEW_ADMIN_TOKEN_FILE="+c.adminFile(),

@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/curfew-auth/curfew/internal/testenv"
-	"github.com/curfew-auth/curfew/internal/testenv/backend"
 )
 
 const (
@@ -41,9 +39,7 @@ func TestPolicies(t *testing.T) {
 func startStrictCluster(t *testing.T) *cluster {
 	t.Helper()
 	c := &cluster{setup: newSetup(t)}
-	c.nats = testenv.NATSProcess(t, backend.NATSOptions{Dir: filepath.Join(c.dir, "nats")})
-	c.redis = testenv.Redis(t, backend.RedisOptions{Dir: filepath.Join(c.dir, "redis"), AppendOnly: true, Password: c.redisPassword})
-	c.natsURL, c.redisURL = c.nats.URL(), c.redis.URL()
+	c.startServers(t)
 	c.addTwin(t)
 	for n := range 2 {
 		c.issuers = append(c.issuers, c.start(t, fmt.Sprint("issuer-", n+1), c.bin.Issuer, c.ports[n],

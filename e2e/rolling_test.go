@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
 
-	"github.com/curfew-auth/curfew/internal/testenv"
-	"github.com/curfew-auth/curfew/internal/testenv/backend"
 	"github.com/curfew-auth/curfew/internal/testenv/poll"
 )
 
@@ -46,9 +43,7 @@ func TestRollingRestart(t *testing.T) {
 func startForRolling(t *testing.T) (c *cluster, issuers, edges *balancer) {
 	t.Helper()
 	c = &cluster{setup: newSetup(t)}
-	c.nats = testenv.NATSProcess(t, backend.NATSOptions{Dir: filepath.Join(c.dir, "nats")})
-	c.redis = testenv.Redis(t, backend.RedisOptions{Dir: filepath.Join(c.dir, "redis"), AppendOnly: true, Password: c.redisPassword})
-	c.natsURL, c.redisURL = c.nats.URL(), c.redis.URL()
+	c.startServers(t)
 	const wait = "CURFEW_DRAIN_DELAY=1s" // fifty looks of a balancer
 	// A busy machine must not make an issuer refuse logins.
 	const hashing = "CURFEW_HASH_CONCURRENCY=16"

@@ -7,20 +7,26 @@ import (
 	"testing"
 
 	"github.com/curfew-auth/curfew/internal/testenv"
+	"github.com/curfew-auth/curfew/internal/testenv/backend"
 	"github.com/curfew-auth/curfew/internal/testenv/port"
 	"github.com/curfew-auth/curfew/internal/testenv/proc"
 )
 
 func (s *setup) issuerURL() string { return "http://" + port.Loopback(s.ports[0]) }
 
-// common holds what both services are told: everything through the
+// common holds what a service is told: everything through the
 // environment, and the most talkative log, since secrets are looked for there.
 // Where nobody balances load, they need not wait for it.
-func (s *setup) common() []string {
+func (s *setup) common(user string) []string {
 	return []string{
-		"CURFEW_NATS_URL=" + s.natsURL, "CURFEW_REDIS_URL=" + s.redisURL, "CURFEW_ISSUER_URL=" + s.issuerURL(),
+		s.natsAt(user, s.natsHost), "CURFEW_NATS_JS_PREFIX=" + s.apiPrefix, "CURFEW_REDIS_URL=" + s.redisURL, "CURFEW_ISSUER_URL=" + s.issuerURL(),
 		"CURFEW_STALENESS=" + staleness.String(), "CURFEW_LOG_LEVEL=debug", "CURFEW_TRUSTED_ISSUERS=" + trustedIssuers(s.providers), "CURFEW_DRAIN_DELAY=0s",
 	}
+}
+
+// natsAt is the setting of a user, called as the service is, who reaches NATS there.
+func (s *setup) natsAt(user, host string) string {
+	return "CURFEW_NATS_URL=" + backend.NATSURL(s.layout.Login(user), host)
 }
 
 // issuer starts issuer n, from 0. The grace is long, so that a retry on a busy
@@ -45,7 +51,7 @@ func (s *setup) start(t *testing.T, name, path string, listen int, env ...string
 	log := filepath.Join(s.dir, name+".log")
 	p := testenv.Process(t, proc.Spec{
 		Name: name, Path: path, LogFile: log,
-		Env: append(append(s.common(), env...), "CURFEW_LISTEN="+port.Loopback(listen)),
+		Env: append(append(s.common(filepath.Base(path)), env...), "CURFEW_LISTEN="+port.Loopback(listen)),
 	})
 	return &service{Process: p, url: "http://" + port.Loopback(listen), logFile: log}
 }

@@ -23,7 +23,7 @@ func newLonely(t *testing.T) (s *setup, nats, redis int) {
 	ports, err := port.FreeN(2)
 	testenv.Must(t, err)
 	s = newSetup(t)
-	s.natsURL = "nats://" + port.Loopback(ports[0])
+	s.natsHost = port.Loopback(ports[0])
 	s.redisURL = "redis://:" + s.redisPassword + "@" + port.Loopback(ports[1]) + "/0"
 	return s, ports[0], ports[1]
 }
@@ -47,7 +47,7 @@ func TestStartBeforeServers(t *testing.T) {
 	s.healthcheck(t, s.bin.Issuer, issuer, 1)
 	s.healthcheck(t, s.bin.Edge, edge, 1)
 
-	testenv.NATSProcess(t, backend.NATSOptions{Dir: filepath.Join(s.dir, "nats"), Port: nats})
+	s.startNATS(t, nats)
 	testenv.Eventually(t, patience, func() error { return errors.Join(issuer.says("nats: connected"), edge.says("nats: connected")) })
 	testenv.Eventually(t, patience, func() error { return issuer.says(`"not vouching for the store"`) })
 	s.do(t, call{url: issuer.url + "/readyz"}).mustRefuse(t, http.StatusServiceUnavailable, "unavailable")
@@ -114,7 +114,7 @@ func (s *service) refusesConnections() error {
 
 func (s *setup) healthcheck(t *testing.T, path string, of *service, code int) {
 	t.Helper()
-	env := append(s.common(), "CURFEW_LISTEN="+strings.TrimPrefix(of.url, "http://"))
+	env := append(s.common(filepath.Base(path)), "CURFEW_LISTEN="+strings.TrimPrefix(of.url, "http://"))
 	if path == s.bin.Issuer {
 		env = append(env, "CURFEW_KEYS_DIR="+s.keysDir(), "CURFEW_USERS_FILE="+s.usersFile(), "CURFEW_ADMIN_TOKEN_FILE="+s.adminFile())
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +15,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/curfew-auth/curfew/internal/testenv"
-	"github.com/curfew-auth/curfew/internal/testenv/backend"
 )
 
 // A receiver is an OpenTelemetry collector that keeps what it gets.
@@ -82,9 +80,7 @@ func (r *receiver) find(trace, service, name string) (span, error) {
 func TestTrace(t *testing.T) {
 	r := newReceiver(t)
 	c := &cluster{setup: newSetup(t)}
-	c.nats = testenv.NATSProcess(t, backend.NATSOptions{Dir: filepath.Join(c.dir, "nats")})
-	c.redis = testenv.Redis(t, backend.RedisOptions{Dir: filepath.Join(c.dir, "redis"), AppendOnly: true, Password: c.redisPassword})
-	c.natsURL, c.redisURL = c.nats.URL(), c.redis.URL()
+	c.startServers(t)
 	tracing := "CURFEW_OTLP_ENDPOINT=" + r.URL
 	c.issuers = []*service{c.issuer(t, 0, tracing)}
 	c.edges = []*service{c.edge(t, 0, tracing), c.edge(t, 1)}

@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,10 +25,13 @@ const wardStaleness = "CURFEW_STALENESS=2s"
 
 func newWard(t *testing.T) *ward {
 	t.Helper()
-	w := &ward{setup: newSetup(t)}
-	w.nats = testenv.NATSProcess(t, backend.NATSOptions{Dir: filepath.Join(w.dir, "nats")})
-	w.redis = testenv.Redis(t, backend.RedisOptions{Dir: filepath.Join(w.dir, "redis"), AppendOnly: true, Password: w.redisPassword})
-	w.natsURL, w.redisURL = w.nats.URL(), w.redis.URL()
+	return newWardOf(t, newSetup(t))
+}
+
+func newWardOf(t *testing.T, s *setup) *ward {
+	t.Helper()
+	w := &ward{setup: s}
+	w.nats, w.redis = w.servers(t)
 	w.issuer = w.start(t, "issuer-1", w.bin.Issuer, w.ports[0], wardStaleness,
 		"CURFEW_KEYS_DIR="+w.keysDir(), "CURFEW_USERS_FILE="+w.usersFile(), "CURFEW_ADMIN_TOKEN_FILE="+w.adminFile())
 	w.first = w.edge(t, 0, wardStaleness, "CURFEW_EDGE_URL=http://"+port.Loopback(w.ports[2]))

@@ -131,5 +131,5 @@ func (g *Guard) heardBeat(m events.Message, b events.Beat) {
 		late = -1
 	}
 	g.clocks.beat(b, late)
-	g.sync.SawBeat(b.By)
+	g.sync.SawBeat(m, b)
 }

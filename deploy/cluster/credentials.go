@@ -8,11 +8,14 @@ import (
 	"path/filepath"
 
 	"github.com/alexedwards/argon2id"
+
+	"github.com/curfew-auth/curfew/deploy/nats"
 )
 
 // credentials are made anew for every cluster.
 type credentials struct {
 	username, password, adminToken, redisPassword string
+	nats                                          nats.Trial
 
 	keysDir, usersFile, adminTokenFile string
 }
@@ -20,6 +23,7 @@ type credentials struct {
 func makeCredentials(dir string) (credentials, error) {
 	c := credentials{
 		username: "alice", password: rand.Text(), adminToken: rand.Text(), redisPassword: rand.Text(),
+		nats:           nats.NewTrial("local"),
 		keysDir:        filepath.Join(dir, "keys"),
 		usersFile:      filepath.Join(dir, "users.yaml"),
 		adminTokenFile: filepath.Join(dir, "admin_token"),

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/curfew-auth/curfew/deploy/nats"
 	"github.com/curfew-auth/curfew/internal/testenv/poll"
 	"github.com/curfew-auth/curfew/internal/testenv/port"
 	"github.com/curfew-auth/curfew/internal/testenv/proc"
@@ -43,24 +44,28 @@ func (c *cluster) startMembers(ctx context.Context, o options) error {
 }
 
 // sharedEnv: the issuers share one iss, since either may have made a token.
-func (c *cluster) sharedEnv(iss string) []string {
+func (c *cluster) sharedEnv(user, iss string) []string {
 	return []string{
-		"CURFEW_NATS_URL=" + c.nats.URL(),
+		"CURFEW_NATS_URL=" + c.natsAs(user),
+		"CURFEW_NATS_JS_PREFIX=" + nats.JSPrefix,
 		"CURFEW_REDIS_URL=" + c.redis.URL(),
 		"CURFEW_ISSUER_URL=" + iss,
 		"CURFEW_DRAIN_DELAY=0s", // no load balancer
 	}
 }
 
+// natsAs is where a user of the layout logs in.
+func (c *cluster) natsAs(user string) string { return c.nats.As(c.creds.nats.Login(user)) }
+
 func (c *cluster) issuerEnv(iss string) []string {
-	return append(c.sharedEnv(iss),
+	return append(c.sharedEnv("issuer", iss),
 		"CURFEW_KEYS_DIR="+c.creds.keysDir,
 		"CURFEW_USERS_FILE="+c.creds.usersFile,
 		"CURFEW_ADMIN_TOKEN_FILE="+c.creds.adminTokenFile)
 }
 
 func (c *cluster) edgeEnv(iss string, n, listen int) []string {
-	return append(c.sharedEnv(iss), "CURFEW_EDGE_ID=edge-"+strconv.Itoa(n), "CURFEW_EDGE_URL=http://localhost:"+strconv.Itoa(listen))
+	return append(c.sharedEnv("edge", iss), "CURFEW_EDGE_ID=edge-"+strconv.Itoa(n), "CURFEW_EDGE_URL=http://localhost:"+strconv.Itoa(listen))
 }
 
 func (c *cluster) add(to *[]*member, bin, kind string, n, listen int, env []string) error {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/curfew-auth/curfew/deploy/nats"
 	"github.com/curfew-auth/curfew/internal/testenv/backend"
 	"github.com/curfew-auth/curfew/internal/testenv/proc"
 )
@@ -71,7 +72,10 @@ func (c *cluster) startServers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.nats, err = backend.StartNATS(ctx, backend.NATSOptions{Bin: bin, Name: "nats", Dir: filepath.Join(c.dir, "nats")})
+	layout := c.creds.nats
+	c.nats, err = backend.StartNATS(ctx, backend.NATSOptions{
+		Bin: bin, Name: "nats", Dir: filepath.Join(c.dir, "nats"), Config: layout.Config, Env: layout.Env, Login: layout.Login(nats.Keeper),
+	})
 	if err != nil {
 		return err
 	}

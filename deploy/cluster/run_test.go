@@ -98,7 +98,7 @@ func TestUpAndDown(t *testing.T) {
 	dir := find(t, text, `logs +(\S+)`)
 	find(t, text, `edge-1 .* process (\d+)\n`)
 	find(t, text, `export (CURFEW_ISSUER_URL=http://\S+ CURFEW_ADMIN_TOKEN=\S+)\n`)
-	find(t, text, `export (CURFEW_NATS_URL=nats://\S+ CURFEW_REDIS_URL=redis://:\S+@\S+)\n`)
+	find(t, text, `export (CURFEW_NATS_URL=nats://edge:\S+@\S+ CURFEW_NATS_JS_PREFIX=JS\.API CURFEW_REDIS_URL=redis://:\S+@\S+)\n`)
 	for _, name := range []string{"issuer-1", "issuer-2", "edge-1", "edge-2", "edge-3"} {
 		resp, err := http.Get(find(t, text, name+` +(\S+)`) + "/readyz")
 		testenv.Must(t, err)
@@ -113,7 +113,7 @@ func TestUpAndDown(t *testing.T) {
 	}
 	cancel()
 	testenv.Must(t, wait(t, ended))
-	for _, pattern := range []string{`issuer-1 +http://(\S+)`, `nats +nats://(\S+)`, `redis +(\S+)`} {
+	for _, pattern := range []string{`issuer-1 +http://(\S+)`, `nats +(\S+)`, `redis +(\S+)`} {
 		if c, err := net.Dial("tcp", find(t, text, pattern)); err == nil {
 			c.Close()
 			t.Errorf("%s is still there", pattern)
@@ -126,7 +126,7 @@ func TestUpAndDown(t *testing.T) {
 
 func checkEnv(t *testing.T, name, log, iss string) {
 	t.Helper()
-	want := []string{"CURFEW_NATS_URL=nats://", "CURFEW_REDIS_URL=redis://:", "CURFEW_LISTEN=127.0.0.1:", "CURFEW_ISSUER_URL=" + iss + "\n"}
+	want := []string{"CURFEW_NATS_URL=nats://" + name[:strings.IndexByte(name, '-')] + ":", "CURFEW_NATS_JS_PREFIX=JS.API\n", "CURFEW_REDIS_URL=redis://:", "CURFEW_LISTEN=127.0.0.1:", "CURFEW_ISSUER_URL=" + iss + "\n"}
 	if strings.HasPrefix(name, "issuer") {
 		want = append(want, "CURFEW_KEYS_DIR=/", "CURFEW_USERS_FILE=/", "CURFEW_ADMIN_TOKEN_FILE=/")
 	} else {

@@ -65,7 +65,7 @@ var (
 	}
 	// asked are subjects that edges may ask on.
 	asked = []string{
-		"curfew.local.sync", "curfew.local.sync.all", "curfew.local.beat.edge", "curfew.local.edge.edge-9",
+		"curfew.local.sync", "curfew.local.sync.all", "curfew.local.sync.edge", "curfew.local.standin", "curfew.local.beat.edge", "curfew.local.edge.edge-9",
 		"JS.API.STREAM.INFO.CURFEW_local", "JS.API.STREAM.MSG.GET.CURFEW_local", "JS.API.CONSUMER.CREATE.CURFEW_local.evil",
 		"JS.API.CONSUMER.DELETE.CURFEW_local.evil", "JS.API.CONSUMER.MSG.NEXT.CURFEW_local.evil",
 	}
@@ -176,4 +176,55 @@ func listen(t *testing.T, nc *natsgo.Conn) func() []string {
 		defer mu.Unlock()
 		return all
 	}
+}
+
+// Whoever may write where edges do writes no more than the stream takes, whatever it is,
+// and stops no reading: not with messages that have neither data nor header, and not by
+// a consumer that delivers the log to where it is written.
+func TestFloodThroughTheStandIns(t *testing.T) {
+	w := newWorld(t)
+	operator, attacker := w.dial("admin"), w.dial("edge")
+	good := w.login()
+	w.decides(w.edge, good, http.StatusOK)
+	request(attacker, "JS.API.CONSUMER.CREATE.CURFEW_local.loop", `{"stream_name":"CURFEW_local","config":{"name":"loop",
+		"deliver_policy":"all","ack_policy":"none","deliver_subject":"curfew.local.standin","mem_storage":true,"num_replicas":1}}`)
+	began := time.Now()
+	for n := range 20_000 {
+		m := natsgo.NewMsg("curfew.local.standin")
+		switch n % 3 {
+		case 1:
+			m.Header.Set("Nats-TTL", "never")
+		case 2:
+			m.Header.Set("Curfew-Format", "1")
+			m.Data = fmt.Appendf(nil, `{"by":"issuer","id":"x","nonce":"%d","stamp":9999999999999}`, n)
+		}
+		testenv.Must(t, attacker.PublishMsg(m))
+	}
+	testenv.Must(t, attacker.Flush())
+	ended := w.login()
+	status, body := w.call(http.MethodPost, w.issuer+"/v1/logout?wait=confirmed&timeout=60s", ended, "")
+	if edges, ok := body["edges"].(map[string]any); status != http.StatusOK || !ok || edges["confirmed"] != 1.0 {
+		t.Errorf("logout: %d %v", status, body)
+	}
+	if status, body := w.call(http.MethodGet, w.edge+"/v1/whoami", ended, ""); status != http.StatusUnauthorized {
+		t.Errorf("after that: %d %v", status, body)
+	}
+	w.decides(w.edge, good, http.StatusOK)
+	if status, body := w.call(http.MethodGet, w.edge+"/statusz", "", ""); status != http.StatusOK || body["state"] != "fresh" {
+		t.Errorf("the edge: %d %v", status, body)
+	}
+	written := w.messages(operator, "CURFEW_local", "curfew.local.beat.edge")
+	if most := uint64(128 * (2 + time.Since(began)/time.Second)); written == 0 || written > most {
+		t.Errorf("%d messages are in the log, want some, and %d at most", written, most)
+	}
+	request(attacker, "JS.API.CONSUMER.DELETE.CURFEW_local.loop", "")
+	w.stopIssuer()
+	w.startIssuer() // which sweeps
+	testenv.Eventually(t, patience, func() error {
+		if left := w.messages(operator, "CURFEW_local", "curfew.local.beat.edge"); left > 256 {
+			return fmt.Errorf("%d are left, of %d", left, written)
+		}
+		return nil
+	})
+	w.decides(w.startEdge("late"), w.login(), http.StatusOK)
 }

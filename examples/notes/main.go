@@ -33,7 +33,7 @@ func main() {
 
 func run(ctx context.Context, address string) error {
 	g, err := guard.New(ctx, guard.Config{
-		ID: "notes-1", NATSURL: os.Getenv("CURFEW_NATS_URL"), RedisURL: os.Getenv("CURFEW_REDIS_URL"),
+		ID: "notes-1", NATSURL: os.Getenv("CURFEW_NATS_URL"), NATSJSPrefix: os.Getenv("CURFEW_NATS_JS_PREFIX"), RedisURL: os.Getenv("CURFEW_REDIS_URL"),
 		Issuer: "http://127.0.0.1:8080", Audience: "curfew",
 	})
 	if err != nil {

@@ -1,7 +1,6 @@
 package commit_test
 
 import (
-	"encoding/json"
 	"sync"
 	"time"
 
@@ -56,9 +55,9 @@ func (e *edge) apply(batch []events.Message) error {
 				e.cuts[r.Key()] = max(e.cuts[r.Key()], r.Stamp)
 			}
 		case events.KindBeat:
-			var b events.Beat
-			_ = json.Unmarshal(m.Data, &b)
-			e.sync.SawBeat(b.By)
+			if b, ok := events.DecodeBeat(m); ok {
+				e.sync.SawBeat(m, b)
+			}
 		}
 	}
 	return nil

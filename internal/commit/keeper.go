@@ -36,8 +36,9 @@ type Keeper struct {
 	peers     *events.Sync
 	relay     *Relay
 
-	leave     func()  // of the goroutine that keeps the log: ends answering; nil before that
-	refill    *Refill // of the goroutine that keeps the store
+	leave     func()    // of the goroutine that keeps the log: ends answering; nil before that
+	swept     time.Time // of the same: when beats of edges were last swept
+	refill    *Refill   // of the goroutine that keeps the store
 	watch     storeWatch
 	restored  chan struct{} // the log has been restored: edges are to be asked again
 	begun     chan struct{} // closed when the projector may start
@@ -188,7 +189,27 @@ func (k *Keeper) keepLog(ctx context.Context) error {
 	if _, err := k.barrier.Confirm(ctx); err != nil {
 		return err
 	}
+	k.sweep(ctx)
 	return k.serve(ctx)
+}
+
+// Beats of edges are of no use for longer than a moment. Whoever has an edge's
+// password may write some into the log that never expire.
+const (
+	sweepEvery = 10 * time.Minute
+	standIns   = 256 // that are left
+)
+
+func (k *Keeper) sweep(ctx context.Context) {
+	if !k.swept.IsZero() && time.Since(k.swept) < sweepEvery {
+		return
+	}
+	k.swept = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, logTimeout)
+	defer cancel()
+	if err := k.log.Sweep(ctx, standIns); err != nil {
+		k.slog.Warn("the log keeps the beats of edges: may this issuer purge the stream?", "error", err)
+	}
 }
 
 // relayFirst puts into the log what was revoked while it was away, before anybody

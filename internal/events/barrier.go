@@ -20,6 +20,8 @@ const (
 	// maxNonce and maxQuestions bound what one beat answers.
 	maxNonce     = 64
 	maxQuestions = 1 << 16
+	// maxEdgeQuestions is that for an edge, which names them.
+	maxEdgeQuestions = 512
 )
 
 var (
@@ -204,7 +206,7 @@ func (b *Barrier) join(nonce string) (r *round, n int64) {
 	}
 	switch {
 	case nonce == "":
-	case len(b.waiting.nonces) >= maxQuestions:
+	case len(b.waiting.nonces) >= b.mostQuestions():
 		full := &round{done: make(chan struct{}), err: fmt.Errorf("%w: too many at a time", ErrBadQuestion)}
 		close(full.done)
 		return full, 0
@@ -212,6 +214,13 @@ func (b *Barrier) join(nonce string) (r *round, n int64) {
 		b.waiting.nonces = append(b.waiting.nonces, nonce)
 	}
 	return b.waiting, int64(len(b.waiting.nonces)) - 1
+}
+
+func (b *Barrier) mostQuestions() int {
+	if b.beat.By == RoleEdge {
+		return maxEdgeQuestions
+	}
+	return maxQuestions
 }
 
 // commit publishes beats for as long as there are questions.
@@ -250,7 +259,7 @@ func (b *Barrier) round(r *round) (err error) {
 		return ErrNotAdmitted
 	}
 	if len(r.nonces) > 0 {
-		r.found.seal, err = b.seal(ctx, r.found)
+		r.found.seal, err = b.seal(ctx, r.found, r.nonces)
 	}
 	return err
 }

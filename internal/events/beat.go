@@ -27,6 +27,9 @@ type Beat struct {
 	Root *Root `json:"root,omitempty"`
 	// Seal, if set, says what became of an earlier beat.
 	Seal *Seal `json:"seal,omitempty"`
+	// Questions are the nonces that the beat commits to, in the seal of an edge: it
+	// has no other way to answer.
+	Questions []string `json:"questions,omitempty"`
 	// Stamp, if not 0, is above every stamp that the store hands out until
 	// the next beat of an issuer is due, by all that this one knows.
 	Stamp int64 `json:"stamp,omitempty"`
@@ -145,6 +148,7 @@ type beatAt struct {
 
 func (b *beats) add(m Message) {
 	if beat, ok := DecodeBeat(m); ok {
+		beat.Questions = nil // of which an attacker may name many
 		b.read[b.next] = beatAt{m.Seq, m.Time, &beat}
 		b.next = (b.next + 1) % len(b.read)
 	}

@@ -23,6 +23,12 @@ type Exchange interface {
 	// those that are being answered end. Answer is called in a goroutine of
 	// its own for each.
 	Serve(ctx context.Context, answer AnswerFunc) (stop func(), err error)
+
+	// AskEdges puts the question to edges that stand in for issuers. They answer
+	// in the log alone: a beat's seal names the questions.
+	AskEdges(ctx context.Context, q Question) error
+	// ServeEdges is Serve for an edge that stands in.
+	ServeEdges(ctx context.Context, answer AnswerFunc) (stop func(), err error)
 }
 
 // A Question is: how far must I read to know of every revocation that has been
@@ -147,13 +153,50 @@ func (x *NATSExchange) Serve(ctx context.Context, answer AnswerFunc) (func(), er
 		_ = one.Unsubscribe()
 		return nil, fmt.Errorf("events: serve: %w", err)
 	}
-	s.subs = [...]*nats.Subscription{one, all}
+	s.subs = []*nats.Subscription{one, all}
 	return s.drain, nil
 }
 
-// A serving is both ways to be asked, and what is being answered.
+// AskEdges implements Exchange.
+func (x *NATSExchange) AskEdges(_ context.Context, q Question) error {
+	data, err := json.Marshal(q)
+	if err == nil {
+		err = x.nc.Publish(x.subjects.SyncEdges(), data)
+	}
+	if err != nil {
+		return fmt.Errorf("events: ask: %w: %w", ErrUnavailable, err)
+	}
+	return nil
+}
+
+// ServeEdges implements Exchange. It answers no message, only questions: what it is
+// asked to reply to may be anything.
+func (x *NATSExchange) ServeEdges(ctx context.Context, answer AnswerFunc) (func(), error) {
+	s := &serving{gone: make(chan struct{}, 1)}
+	sub, err := x.nc.Subscribe(x.subjects.SyncEdges(), func(msg *nats.Msg) {
+		s.answering.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, beatTimeout)
+			defer cancel()
+			_, _ = asked(ctx, msg, answer) // they ask again
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("events: serve: %w", err)
+	}
+	s.subs = []*nats.Subscription{sub}
+	return s.drain, nil
+}
+
+// asked has a question answered. Whatever a message says, it is one.
+func asked(ctx context.Context, msg *nats.Msg, answer AnswerFunc) (Answer, error) {
+	var q Question
+	_ = json.Unmarshal(msg.Data, &q)
+	return answer(ctx, q)
+}
+
+// A serving is the ways to be asked, and what is being answered.
 type serving struct {
-	subs      [2]*nats.Subscription
+	subs      []*nats.Subscription
 	gone      chan struct{} // a value for each of subs that got its last question
 	answering sync.WaitGroup
 }
@@ -184,9 +227,7 @@ func (x *NATSExchange) respond(ctx context.Context, msg *nats.Msg, answer Answer
 	}
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
-	var q Question
-	_ = json.Unmarshal(msg.Data, &q) // whatever it says, it is the question
-	a, err := answer(ctx, q)
+	a, err := asked(ctx, msg, answer)
 	r := reply{Answer: a}
 	if err != nil {
 		r.Refused = err.Error()

@@ -3,6 +3,7 @@ package events_test
 import (
 	"encoding/json"
 	"log/slog"
+	"reflect"
 	"testing"
 	"time"
 
@@ -81,7 +82,7 @@ func TestBeatOfAStandIn(t *testing.T) {
 		data, err := json.Marshal(events.Beat{By: c.by, Stamp: 7, At: 8})
 		testenv.Must(t, err)
 		b, ok := events.DecodeBeat(events.Message{Kind: events.KindBeat, StandIn: c.standIn, Data: data})
-		if !ok || b != c.want {
+		if !ok || !reflect.DeepEqual(b, c.want) {
 			t.Errorf("%s: %+v, %t", name, b, ok)
 		}
 	}

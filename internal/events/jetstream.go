@@ -77,7 +77,10 @@ func (l *JetStream) Ensure(ctx context.Context) error {
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 		err = l.update(ctx)
 	}
-	return wrapJetStream("create stream", err)
+	if err != nil {
+		return wrapJetStream("create stream", err)
+	}
+	return l.ensureStandIns(ctx)
 }
 
 // update brings a stream up to date that an older version has made.
@@ -102,17 +105,25 @@ func (l *JetStream) update(ctx context.Context) error {
 // Append implements Log. It sets no message id: the server would drop a refill
 // as a duplicate of the message that was lost.
 func (l *JetStream) Append(ctx context.Context, r Record) (uint64, error) {
-	msg := nats.NewMsg(l.subjects.of(r))
+	standIn := r.Kind == KindBeat && r.StandIn
+	subject, ttl := l.subjects.of(r), max(r.TTL, time.Second).Round(time.Second)
+	if standIn {
+		subject = l.subjects.StandIn()
+	}
+	msg := nats.NewMsg(subject)
 	msg.Data = r.Data
 	msg.Header.Set(formatHeader, format)
 	if r.Mark != "" {
 		msg.Header.Set(markHeader, r.Mark)
 	}
+	if standIn {
+		return l.appendStandIn(ctx, msg, ttl)
+	}
 	ctx, end := publishing(ctx, msg)
 	defer end()
 	ack, err := l.js.PublishMsg(ctx, msg,
 		jetstream.WithExpectStream(l.subjects.Stream()),
-		jetstream.WithMsgTTL(max(r.TTL, time.Second).Round(time.Second)),
+		jetstream.WithMsgTTL(ttl),
 		jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return 0, wrapJetStream("append", err)

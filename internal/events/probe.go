@@ -89,8 +89,11 @@ func (b *Barrier) append(ctx context.Context, beat Beat) (uint64, error) {
 // seal says in the log what a beat has shown. The lineage that it speaks of was
 // admitted; should the log lose something now, whoever reads it later counts
 // other revocations than the seal says.
-func (b *Barrier) seal(ctx context.Context, f found) (uint64, error) {
+func (b *Barrier) seal(ctx context.Context, f found, questions []string) (uint64, error) {
 	seal := b.beat
+	if seal.By == RoleEdge {
+		seal.Questions = questions
+	}
 	seal.Nonce, seal.At, seal.StalenessMS = rand.Text(), time.Now().UnixMilli(), b.Staleness().Milliseconds()
 	seal.Seal = &Seal{Seq: f.seq, Nonce: f.nonce, State: f.state, Tally: f.tally}
 	return b.append(ctx, seal)

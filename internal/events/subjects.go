@@ -18,14 +18,24 @@ func (s Subjects) Revocations() string { return s.prefix() + "revoke.>" }
 // Beat carries the barrier's beats.
 func (s Subjects) Beat() string { return s.prefix() + "beat" }
 
-// StandIns carries the beats of edges that stand in for issuers.
+// StandIns carries the beats of edges that stand in for issuers, in the log.
 func (s Subjects) StandIns() string { return s.Beat() + ".edge" }
+
+// StandIn is where those edges write them: the stream StandInStream takes them and
+// passes them on to StandIns.
+func (s Subjects) StandIn() string { return s.prefix() + "standin" }
+
+// StandInStream is the stream of beats on their way into the log.
+func (s Subjects) StandInStream() string { return "CURFEW_STANDIN_" + s.Region }
 
 // Sync carries the barrier's question, over core NATS.
 func (s Subjects) Sync() string { return s.prefix() + "sync" }
 
 // SyncAll carries the same question to all who can answer.
 func (s Subjects) SyncAll() string { return s.prefix() + "sync.all" }
+
+// SyncEdges carries the same question to edges that stand in for issuers.
+func (s Subjects) SyncEdges() string { return s.prefix() + "sync.edge" }
 
 // Edge carries the reports of one edge; "*" matches all.
 func (s Subjects) Edge(id string) string { return s.prefix() + "edge." + id }

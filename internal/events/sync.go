@@ -3,10 +3,13 @@ package events
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	random "math/rand/v2"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,8 +48,12 @@ type Sync struct {
 	alone      alone
 	bound      time.Duration // of the latest answer, 0 if it did not say
 
+	orphan atomic.Bool // an edge has answered, and no issuer has beaten since
+
 	mu    sync.Mutex
 	leave func() // ends standing in; nil while not standing in
+	nonce string // of the question that edges are asked now
+	named chan Answer
 }
 
 // Run asks until ctx ends.
@@ -55,7 +62,7 @@ func (s *Sync) Run(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
 		start := s.Elapsed()
-		err := s.round(ctx, Question{Everyone: failures > 0, Missed: s.missed})
+		err := s.round(ctx, Question{Everyone: failures > 0, Missed: s.missed}, s.asksEdges(failures))
 		if err == nil {
 			failures = 0
 			s.pause(ctx, s.jitter(s.interval())-(s.Elapsed()-start))
@@ -68,10 +75,16 @@ func (s *Sync) Run(ctx context.Context) {
 		switch {
 		case !s.isAlone():
 			s.stepDown("issuers may be there")
-		case failures > 1:
-			s.standIn(ctx)
+		case failures > 2 && s.standIn(ctx): // neither issuers nor edges have answered
+			failures = 0
 		}
 	}
+}
+
+// asksEdges says whether the next question is for edges that stand in: when issuers
+// have not answered, and then until one of those beats or the edges do not answer.
+func (s *Sync) asksEdges(failures int) bool {
+	return !s.Issuers && failures%2 == 0 && (failures > 1 || s.orphan.Load() || s.standing())
 }
 
 func (s *Sync) interval() time.Duration {
@@ -101,15 +114,24 @@ func (s *Sync) pause(ctx context.Context, d time.Duration) {
 
 // Round asks everyone once, outside of Run. Its error is nil when the follower
 // has read all it must.
-func (s *Sync) Round(ctx context.Context) error { return s.round(ctx, Question{Everyone: true}) }
+func (s *Sync) Round(ctx context.Context) error {
+	return s.round(ctx, Question{Everyone: true}, false)
+}
 
 // round is one question. The clock is read before it is asked: the answer is
 // good for what was acknowledged before that, not for what came later.
-func (s *Sync) round(ctx context.Context, q Question) error {
+func (s *Sync) round(ctx context.Context, q Question, edges bool) error {
 	asOf := s.Elapsed()
 	before := s.Follower.Position()
 	q.Nonce = rand.Text()
-	answer, err := s.ask(ctx, q)
+	var answer Answer
+	var err error
+	if edges {
+		answer, err = s.askEdges(ctx, q, s.interval()/2)
+		s.orphan.Store(err == nil)
+	} else {
+		answer, err = s.ask(ctx, q)
+	}
 	if err != nil {
 		return err
 	}
@@ -126,6 +148,7 @@ func (s *Sync) round(ctx context.Context, q Question) error {
 	if beat.By == RoleIssuer {
 		go s.stepDown("an issuer answers")
 	}
+	s.orphan.Store(beat.By == RoleEdge)
 	if err := s.stoodStill(reading{beat.Seal.State.Now, asOf, s.Elapsed()}); err != nil {
 		return err
 	}
@@ -193,26 +216,80 @@ func (s *Sync) ask(ctx context.Context, q Question) (Answer, error) {
 	return s.Exchange.Ask(ctx, q)
 }
 
+// askEdges is ask, of edges that stand in. It waits for a seal in the log that names
+// the question: there alone an edge may write.
+func (s *Sync) askEdges(ctx context.Context, q Question, patience time.Duration) (Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	named := s.expect(q.Nonce)
+	defer s.expect("")
+	if err := s.Exchange.AskEdges(ctx, q); err != nil {
+		return Answer{}, err
+	}
+	select {
+	case a := <-named:
+		return a, nil
+	case <-ctx.Done():
+		return Answer{}, ErrNoAnswerer
+	}
+}
+
+// expect returns where the answer comes to the one question that edges are asked.
+func (s *Sync) expect(nonce string) <-chan Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nonce, s.named = nonce, make(chan Answer, 1)
+	return s.named
+}
+
+// sawSeal hands on the answer that a seal holds for the question.
+func (s *Sync) sawSeal(m Message, b Beat) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := slices.Index(b.Questions, s.nonce)
+	if s.nonce == "" || n < 0 || b.Seal == nil {
+		return
+	}
+	tree, err := newTree(b.Questions)
+	if err != nil {
+		return
+	}
+	proof, err := tree.proof(int64(n))
+	if err != nil {
+		return
+	}
+	select {
+	case s.named <- Answer{Epoch: m.Epoch, Seq: b.Seal.Seq, Seal: m.Seq, Proof: proof}:
+	default: // one is enough
+	}
+}
+
 // standIn makes the edge answer questions, if it may: it has been fresh in
 // this epoch, and after a random wait there is still nobody else who answers.
-func (s *Sync) standIn(ctx context.Context) {
+func (s *Sync) standIn(ctx context.Context) bool {
 	if !s.Barrier.Admitted() || s.standing() {
-		return
+		return false
 	}
-	s.pause(ctx, random.N(s.interval()/4+1))
-	_, err := s.ask(ctx, Question{Nonce: rand.Text(), Everyone: true})
-	if s.alone.note(err, s.Elapsed()); err == nil || ctx.Err() != nil || !s.isAlone() {
-		return
+	// Whoever waits for the shortest time answers the others, who ask on.
+	for wait, start := random.N(s.interval()+1), s.Elapsed(); s.Elapsed()-start < wait; {
+		_, err := s.askEdges(ctx, Question{Nonce: rand.Text()}, s.interval()/8)
+		if !errors.Is(err, ErrNoAnswerer) || ctx.Err() != nil {
+			return false
+		}
 	}
-	leave, err := s.Exchange.Serve(ctx, s.Barrier.Answer)
+	if !s.isAlone() {
+		return false
+	}
+	leave, err := s.Exchange.ServeEdges(ctx, s.Barrier.Answer)
 	if err != nil {
 		s.Log.Warn("cannot stand in for the issuers", "error", err)
-		return
+		return false
 	}
 	s.mu.Lock()
 	s.leave = leave
 	s.mu.Unlock()
 	s.Log.Info("no issuer answers: standing in")
+	return true
 }
 
 func (s *Sync) isAlone() bool {
@@ -225,11 +302,18 @@ func (s *Sync) standing() bool {
 	return s.leave != nil
 }
 
-// SawBeat is to be called for every beat in the log: one by an issuer ends
-// the edge's standing in.
-func (s *Sync) SawBeat(by Role) {
-	if by == RoleIssuer && s.standing() {
-		go s.stepDown("an issuer is back")
+// SawBeat is to be called for every beat in the log, with what [DecodeBeat] makes of
+// it: one by an issuer ends the edge's standing in, one by an edge may be the answer
+// to a question.
+func (s *Sync) SawBeat(m Message, b Beat) {
+	switch {
+	case b.By == RoleEdge:
+		s.sawSeal(m, b)
+	case b.By == RoleIssuer:
+		s.orphan.Store(false)
+		if s.standing() {
+			go s.stepDown("an issuer is back")
+		}
 	}
 }
 

@@ -55,9 +55,10 @@ func NATSCluster(t testing.TB, n int) *backend.NATSCluster {
 }
 
 // LeapingNATSCluster is NATSCluster of servers with a Clock each.
-func LeapingNATSCluster(t testing.TB, n int) *backend.NATSCluster {
+func LeapingNATSCluster(t testing.TB, o backend.NATSOptions, n int) *backend.NATSCluster {
 	t.Helper()
-	return natsCluster(t, backend.NATSOptions{Leaping: true}, n)
+	o.Leaping = true
+	return natsCluster(t, o, n)
 }
 
 func natsCluster(t testing.TB, o backend.NATSOptions, n int) *backend.NATSCluster {

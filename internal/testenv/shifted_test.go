@@ -43,7 +43,7 @@ func TestNATSExpiresByItsClock(t *testing.T) {
 
 // One replica forgets what the others hold, and shows that once it leads.
 func TestReplicaExpiresByItsClock(t *testing.T) {
-	c := testenv.LeapingNATSCluster(t, 3)
+	c := testenv.LeapingNATSCluster(t, backend.NATSOptions{}, 3)
 	s := addExpiring(t, connect(t, c.URL()), 3)
 	leader, err := c.Leader(t.Context(), "S")
 	testenv.Must(t, err)

@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		"diverges when recreated":             divergesWhenRecreated,
 		"diverges when purged":                divergesWhenPurged,
 		"drops up to a sequence":              drops,
+		"edges stand in":                      standsIn,
 		"an interrupted follow ends":          interrupted,
 		"state counts revocations":            stateCounts,
 		"records expire":                      expires,
@@ -169,6 +170,35 @@ func drops(t *testing.T, h Harness) {
 	}
 	if got := state(t, h); got.Revocations != 0 || got.LastSeq != seqs[9] {
 		t.Errorf("holds %d up to %d, want none up to %d", got.Revocations, got.LastSeq, seqs[9])
+	}
+}
+
+// standsIn: beats of edges stand in the log among all others, where they are said to
+// stand, and can be swept.
+func standsIn(t *testing.T, h Harness) {
+	ensure(t, h)
+	var seqs []uint64
+	for n := range 4 {
+		fill(t, h, 1)
+		seq, err := h.Log.Append(t.Context(), events.Record{Kind: events.KindBeat, StandIn: true, Data: fmt.Append(nil, "beat ", n), TTL: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seqs = append(seqs, seq)
+	}
+	for n, m := range mustCollect(t, h.Log, events.Cursor{}, 8) {
+		switch standIn := n%2 == 1; {
+		case m.StandIn != standIn || standIn != (m.Kind == events.KindBeat):
+			t.Errorf("message %d: kind %d, by an edge %t", m.Seq, m.Kind, m.StandIn)
+		case standIn && (m.Seq != seqs[n/2] || string(m.Data) != fmt.Sprint("beat ", n/2) || m.TTL != time.Minute):
+			t.Errorf("%d, %q, for %s, was said to be at %d", m.Seq, m.Data, m.TTL, seqs[n/2])
+		}
+	}
+	if err := h.Log.Sweep(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if got := mustCollect(t, h.Log, events.Cursor{}, 5); got[4].Seq != seqs[3] || got[3].Kind != events.KindRevocation || got[2].Kind != events.KindRevocation {
+		t.Errorf("swept: %+v, want the revocations and the last beat", got)
 	}
 }
 

@@ -3,6 +3,7 @@ package memlog
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/curfew-auth/curfew/internal/events"
@@ -13,6 +14,7 @@ import (
 type Exchange struct {
 	mu      sync.Mutex
 	serving []*answerer
+	edges   []*answerer
 	turn    int
 }
 
@@ -22,26 +24,41 @@ type answerer struct {
 
 // Serve implements events.Exchange.
 func (x *Exchange) Serve(_ context.Context, answer events.AnswerFunc) (func(), error) {
+	return x.serve(&x.serving, answer), nil
+}
+
+// ServeEdges implements events.Exchange.
+func (x *Exchange) ServeEdges(_ context.Context, answer events.AnswerFunc) (func(), error) {
+	return x.serve(&x.edges, answer), nil
+}
+
+func (x *Exchange) serve(among *[]*answerer, answer events.AnswerFunc) (stop func()) {
 	a := &answerer{answer}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.serving = append(x.serving, a)
+	*among = append(*among, a)
 	return func() {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		for i, s := range x.serving {
-			if s == a {
-				x.serving = append(x.serving[:i:i], x.serving[i+1:]...)
-			}
-		}
-	}, nil
+		*among = slices.DeleteFunc(slices.Clone(*among), func(s *answerer) bool { return s == a })
+	}
 }
 
-// Answerers returns how many serve.
-func (x *Exchange) Answerers() int {
+// AskEdges implements events.Exchange.
+func (x *Exchange) AskEdges(ctx context.Context, q events.Question) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return len(x.serving)
+	for _, s := range x.edges {
+		go func() { _, _ = s.answer(context.WithoutCancel(ctx), q) }()
+	}
+	return nil
+}
+
+// Answerers returns how many serve, and how many of them are edges.
+func (x *Exchange) Answerers() (all, edges int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.serving) + len(x.edges), len(x.edges)
 }
 
 // Ask implements events.Exchange.

@@ -160,6 +160,23 @@ func (l *Log) Drop(_ context.Context, seq uint64) (err error) {
 	return err
 }
 
+// Sweep implements events.Log.
+func (l *Log) Sweep(_ context.Context, keep int) (err error) {
+	l.update(func() {
+		if err = l.usable(); err != nil {
+			return
+		}
+		for n := range slices.Backward(l.messages) {
+			if l.messages[n].StandIn {
+				if keep--; keep < 0 {
+					l.messages = slices.Delete(l.messages, n, n+1)
+				}
+			}
+		}
+	})
+	return err
+}
+
 // State implements events.Log.
 func (l *Log) State(context.Context) (events.State, error) {
 	l.mu.Lock()

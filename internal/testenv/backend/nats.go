@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,8 +24,13 @@ type NATSOptions struct {
 	Dir  string // for configuration, log and data
 	Name string // for people; made unique with a suffix
 	Port int    // clients'; 0: a free one
-	// Config is added to the configuration file, in its own syntax.
+	// Config is added to the configuration file, in its own syntax, and Env to the
+	// environment of the server.
 	Config string
+	Env    []string
+	// Login is a user who may use JetStream, with a password behind a colon. Empty:
+	// everybody may.
+	Login string
 	// Leaping gives each server a Clock. Bin must be from BuildLeapingNATS.
 	Leaping bool
 }
@@ -33,9 +39,10 @@ type NATSOptions struct {
 // Kill, Pause, Resume, Stop and the rest come from its process.
 type NATS struct {
 	*proc.Process
-	Clock          *Clock // nil without Leaping
-	dir, name, url string
-	cluster        bool
+	Clock     *Clock // nil without Leaping
+	dir, name string
+	host, url string
+	cluster   bool
 }
 
 // StartNATS starts a server that stands alone.
@@ -63,8 +70,9 @@ func newNATS(o NATSOptions, routes string) (*NATS, error) {
 			return nil, err
 		}
 	}
-	n := &NATS{dir: o.Dir, name: o.Name + "-" + nuid.Next(), url: "nats://" + port.Loopback(clients), cluster: routes != ""}
-	var env []string
+	n := &NATS{dir: o.Dir, name: o.Name + "-" + nuid.Next(), host: port.Loopback(clients), cluster: routes != ""}
+	n.url = n.As(o.Login)
+	env := slices.Clone(o.Env)
 	var err error
 	if o.Leaping {
 		if n.Clock, err = NewClock(o.Dir, o.Name); err != nil {
@@ -89,8 +97,22 @@ jetstream { store_dir: %q, max_memory_store: 256MB, max_file_store: 2GB, sync_in
 `, name, port.Loopback(clients), store, more)
 }
 
-// URL is for clients.
+// URL is for clients, or for the one of NATSOptions.Login.
 func (n *NATS) URL() string { return n.url }
+
+// As is the URL for a user, given as NATSOptions.Login is.
+func (n *NATS) As(login string) string { return NATSURL(login, n.host) }
+
+// Host is where the server listens, with its port.
+func (n *NATS) Host() string { return n.host }
+
+// NATSURL is what a user connects to, at a host with a port.
+func NATSURL(login, host string) string {
+	if login == "" {
+		return "nats://" + host
+	}
+	return "nats://" + login + "@" + host
+}
 
 // ServerName is the name that the server gives itself, new for every NATS.
 func (n *NATS) ServerName() string { return n.name }
