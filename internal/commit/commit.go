@@ -85,6 +85,9 @@ func (c *Committer) Commit(ctx context.Context, r events.Revocation) (session.Re
 	r.ID = uuid.NewString()
 	if r.Issuer == "" {
 		r.Issuer, r.TTLMillis = c.issuer, c.ttlNow().Milliseconds()
+		if r.Scope == events.ScopeKey {
+			r.TTLMillis = events.MaxTTL.Milliseconds() // nobody knows for how long it is published
+		}
 	}
 	if _, err := r.Encode(); err != nil {
 		return session.Receipt{}, err
@@ -93,6 +96,7 @@ func (c *Committer) Commit(ctx context.Context, r events.Revocation) (session.Re
 	crash.Here("before-store")
 	r, storeErr := c.toStore(ctx, r)
 	r, seq, storeErr, logErr := c.inBoth(ctx, r, storeErr)
+	ordered = ordered && c.abreast(r, start)
 	c.metrics.observe(r.Scope, statusOf(storeErr, logErr), start)
 	if storeErr != nil && logErr != nil {
 		return session.Receipt{}, fmt.Errorf("%w: %w", session.ErrUnavailable, errors.Join(storeErr, logErr))
@@ -107,6 +111,24 @@ func (c *Committer) Commit(ctx context.Context, r events.Revocation) (session.Re
 	crash.Here("before-answer")
 	receipt.Elapsed = time.Since(start)
 	return receipt, nil
+}
+
+// maxForeignLag is how far the store's clock may be behind ours: the least by which
+// tokens of another issuer count as older than they say (clock_skew).
+const maxForeignLag = 5 * time.Second
+
+// abreast reports whether the stamp of a cutoff of another issuer's tokens is as high
+// as what those say that were issued before it. They say so by a clock that stamps are
+// not taken from, and a store whose clock is behind would spare some.
+func (c *Committer) abreast(r events.Revocation, start time.Time) bool {
+	if r.Issuer == c.issuer || !r.Scope.Cutoff() {
+		return true
+	}
+	lag := start.Sub(time.UnixMilli(r.Stamp))
+	if lag > maxForeignLag {
+		c.slog.Error("the store's clock is behind this issuer's: a cutoff spares tokens of another issuer that are younger", "behind", lag.Round(time.Second))
+	}
+	return lag <= maxForeignLag
 }
 
 // Draft returns a revocation that nobody holds yet.

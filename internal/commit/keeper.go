@@ -193,10 +193,9 @@ func (k *Keeper) keepLog(ctx context.Context) error {
 	return k.serve(ctx)
 }
 
-// Beats of edges are of no use for longer than a moment. Whoever has an edge's
-// password may write some into the log that never expire.
+// Beats of edges are of no use for longer than a moment, and stay in the log.
 const (
-	sweepEvery = 10 * time.Minute
+	sweepEvery = time.Minute
 	standIns   = 256 // that are left
 )
 
@@ -210,6 +209,21 @@ func (k *Keeper) sweep(ctx context.Context) {
 	if err := k.log.Sweep(ctx, standIns); err != nil {
 		k.slog.Warn("the log keeps the beats of edges: may this issuer purge the stream?", "error", err)
 	}
+}
+
+// Flush puts into the log whatever the store holds and the log may lack, and returns a
+// place in the log behind it, and when it had been there. Whoever goes by what the
+// store lists calls it: what the store does not list any more may have been revoked by
+// a call that is still under way, or was answered 202.
+func (k *Keeper) Flush(ctx context.Context) (seq uint64, at time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout+logTimeout)
+	defer cancel()
+	if err := k.relay.all(ctx); err != nil {
+		return 0, at, err
+	}
+	at = time.Now()
+	c, err := k.barrier.Confirm(ctx)
+	return c.Seq, at, err
 }
 
 // relayFirst puts into the log what was revoked while it was away, before anybody

@@ -2,6 +2,7 @@ package commit
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/curfew-auth/curfew/internal/events"
@@ -43,6 +44,9 @@ func (k *Keeper) collect(ctx context.Context) {
 func (k *Keeper) collectOnce(ctx context.Context) {
 	var known []uint64
 	for r, err := range k.store.Live(ctx) {
+		if errors.Is(err, events.ErrBadRevocation) {
+			continue // the others are to be asked for all the same
+		}
 		if err != nil {
 			k.slog.Debug("edges not asked for revocations", "error", err)
 			return
@@ -53,7 +57,7 @@ func (k *Keeper) collectOnce(ctx context.Context) {
 	for r := range k.Offers(ctx, known, collectPatience) {
 		if _, err := events.Publish(ctx, k.log, r); err != nil {
 			k.slog.Warn("a revocation that edges hold was not taken", "revocation_id", r.ID, "error", err)
-			break
+			continue
 		}
 		taken++
 	}

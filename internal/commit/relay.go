@@ -36,6 +36,8 @@ type Relay struct {
 	mu    sync.Mutex
 	seen  map[string]bool // what the outbox held at the last look
 	left  atomic.Int64    // how many that were
+
+	published map[string]time.Time // and not settled since, by ID
 }
 
 // Run relays until ctx ends.
@@ -61,7 +63,8 @@ func (r *Relay) Run(ctx context.Context) {
 func (r *Relay) once(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout+logTimeout)
 	defer cancel()
-	left, err := r.look(ctx)
+	limit := r.limit()
+	left, err := r.look(ctx, limit)
 	if err != nil {
 		return err
 	}
@@ -72,32 +75,45 @@ func (r *Relay) once(ctx context.Context) error {
 		r.seen[rev.ID] = true
 	}
 	r.mu.Unlock()
-	if len(left) == relayLimit { // there is more than a look shows: an issuer has died with a backlog
+	if len(left) == limit { // there is more than a look shows: an issuer has died with a backlog
 		return r.all(ctx)
 	}
-	return r.publish(ctx, slices.DeleteFunc(left, func(rev events.Revocation) bool { return !before[rev.ID] }))
+	r.forget(left)
+	left = slices.DeleteFunc(left, func(rev events.Revocation) bool { return !before[rev.ID] })
+	if err := r.publish(ctx, left); err != nil {
+		return err
+	}
+	return r.settle(ctx, left)
 }
 
 // all publishes whatever the outbox holds, also what its issuers are about to
-// publish themselves. ErrStore says that the store could not be asked.
+// publish themselves. errNoOutbox says that the store could not show it. A store
+// that shows it and takes nothing is no error: the log has it all.
 func (r *Relay) all(ctx context.Context) error {
 	for {
+		limit := r.limit()
 		look, cancel := context.WithTimeout(ctx, relayLook)
-		left, err := r.look(look)
+		left, err := r.look(look, limit)
 		cancel()
 		if err != nil {
 			return fmt.Errorf("%w: %w", errNoOutbox, err)
 		}
-		if err := r.publish(ctx, left); err != nil || len(left) < relayLimit {
+		if err := r.publish(ctx, left); err != nil {
 			return err
+		}
+		settle, cancel := context.WithTimeout(ctx, relayLook)
+		_ = r.settle(settle, left)
+		cancel()
+		if len(left) < limit {
+			return nil
 		}
 	}
 }
 
 var errNoOutbox = errors.New("commit: the outbox cannot be read")
 
-func (r *Relay) look(ctx context.Context) ([]events.Revocation, error) {
-	left, err := r.store.Outbox(ctx, relayLimit)
+func (r *Relay) look(ctx context.Context, limit int) ([]events.Revocation, error) {
+	left, err := r.store.Outbox(ctx, limit)
 	if err != nil && !errors.Is(err, events.ErrBadRevocation) { // what is readable came along
 		return nil, err
 	}
@@ -105,12 +121,22 @@ func (r *Relay) look(ctx context.Context) ([]events.Revocation, error) {
 	return left, nil
 }
 
-// publish relays some at a time. An error of the store only leaves them in the
-// outbox, to be relayed once more.
+// limit is how much of the outbox is looked at: what is published at a time, and what
+// is published already.
+func (r *Relay) limit() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return relayLimit + len(r.published)
+}
+
+// publish brings into the log, some at a time, what it has not brought there lately.
 func (r *Relay) publish(ctx context.Context, left []events.Revocation) error {
 	relays, ctx := errgroup.WithContext(ctx)
 	relays.SetLimit(relayWindow)
 	for _, rev := range left {
+		if r.isPublished(rev) {
+			continue
+		}
 		relays.Go(func() error {
 			seq, err := events.Publish(ctx, r.log, rev)
 			if err == nil {
@@ -119,13 +145,60 @@ func (r *Relay) publish(ctx context.Context, left []events.Revocation) error {
 			if err != nil {
 				return err
 			}
-			crash.Here("relay-before-settle")
-			if _, err := r.store.Settle(ctx, rev); err != nil {
-				return fmt.Errorf("%w: %w", errNoOutbox, err)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if r.published == nil {
+				r.published = make(map[string]time.Time)
 			}
-			r.slog.Info("revocation relayed from the store to the log", "revocation_id", rev.ID, "scope", rev.Scope)
+			r.published[rev.ID] = time.Now()
 			return nil
 		})
 	}
 	return relays.Wait()
+}
+
+// publishAgain is when what the log has taken, and the store has not let go of, is
+// published once more. Otherwise the log would fill with copies, and a log that has
+// lost it is put back from the store anyway.
+const publishAgain = 10 * time.Minute
+
+func (r *Relay) isPublished(rev events.Revocation) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, ok := r.published[rev.ID]
+	return ok && time.Since(at) < publishAgain
+}
+
+// settle takes out of the outbox what has been published. It ends with the first
+// error: a store that takes nothing is not asked for each.
+func (r *Relay) settle(ctx context.Context, left []events.Revocation) error {
+	settles, ctx := errgroup.WithContext(ctx)
+	settles.SetLimit(relayWindow)
+	for _, rev := range left {
+		settles.Go(func() error {
+			crash.Here("relay-before-settle")
+			if _, err := r.store.Settle(ctx, rev); err != nil {
+				return err
+			}
+			r.slog.Info("revocation relayed from the store to the log", "revocation_id", rev.ID, "scope", rev.Scope)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			delete(r.published, rev.ID)
+			return nil
+		})
+	}
+	return settles.Wait()
+}
+
+// forget drops what is not in the outbox any more: another issuer has settled it.
+func (r *Relay) forget(left []events.Revocation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	still := make(map[string]time.Time, len(r.published))
+	for _, rev := range left {
+		if at, ok := r.published[rev.ID]; ok {
+			still[rev.ID] = at
+		}
+	}
+	r.published = still
 }

@@ -42,6 +42,10 @@ type Beat struct {
 	StalenessMS int64 `json:"staleness_ms,omitempty"`
 }
 
+// leastStaleness is the smallest bound that an edge may tell of: all go by the
+// smallest that they hear, and by too small a one nobody would be fresh.
+const leastStaleness = time.Second
+
 // DecodeBeat reads a beat of the log; ok is false for anything else. Whose it is
 // says the subject that it stands on, where only issuers may write on one and only
 // edges on the other: one by an edge carries no stamp, no clock and no life.
@@ -51,6 +55,9 @@ func DecodeBeat(m Message) (b Beat, ok bool) {
 	}
 	if m.StandIn || b.By == RoleEdge {
 		b.Stamp, b.At, b.LongestMS = 0, 0, 0
+		if b.StalenessMS > 0 {
+			b.StalenessMS = max(b.StalenessMS, leastStaleness.Milliseconds())
+		}
 		if b.By != "" {
 			b.By = RoleEdge
 		}
@@ -85,7 +92,8 @@ var ErrUnproven = errors.New("events: the answer is not borne out by the log")
 // Sealed waits until the follower has read as far as the answer says, and returns
 // the beat and the seal that it has read there itself. The error wraps
 // ErrUnproven unless the beat commits to the nonce, and the seal behind it is
-// about that beat. A log that was rolled back counts through the same numbers
+// about that beat and by the same node: another's seal says nothing of what the
+// owner of the beat has found. A log that was rolled back counts through the same numbers
 // again with other messages, so numbers prove nothing.
 func (f *Follower) Sealed(ctx context.Context, a Answer, nonce string, patience time.Duration) (Beat, Position, error) {
 	pos, err := f.CatchUp(ctx, a.Epoch, a.Seal, patience)
@@ -100,6 +108,8 @@ func (f *Follower) Sealed(ctx context.Context, a Answer, nonce string, patience 
 	switch {
 	case seal.Seal == nil || a.Seal <= a.Seq || seal.Seal.Seq != a.Seq || seal.Seal.Nonce != beat.Nonce:
 		err = fmt.Errorf("%w: the seal at %d is of another beat", ErrUnproven, a.Seal)
+	case seal.By != beat.By || seal.ID != beat.ID:
+		err = fmt.Errorf("%w: the seal at %d is by another than the beat", ErrUnproven, a.Seal)
 	case !a.Proof.shows(beat.Root, nonce):
 		err = fmt.Errorf("%w: the beat at %d does not commit to the question", ErrUnproven, a.Seq)
 	case seal.Seal.State.Epoch != pos.Epoch:

@@ -106,7 +106,7 @@ func (l *JetStream) update(ctx context.Context) error {
 // as a duplicate of the message that was lost.
 func (l *JetStream) Append(ctx context.Context, r Record) (uint64, error) {
 	standIn := r.Kind == KindBeat && r.StandIn
-	subject, ttl := l.subjects.of(r), max(r.TTL, time.Second).Round(time.Second)
+	subject := l.subjects.of(r)
 	if standIn {
 		subject = l.subjects.StandIn()
 	}
@@ -117,13 +117,13 @@ func (l *JetStream) Append(ctx context.Context, r Record) (uint64, error) {
 		msg.Header.Set(markHeader, r.Mark)
 	}
 	if standIn {
-		return l.appendStandIn(ctx, msg, ttl)
+		return l.appendStandIn(ctx, msg)
 	}
 	ctx, end := publishing(ctx, msg)
 	defer end()
 	ack, err := l.js.PublishMsg(ctx, msg,
 		jetstream.WithExpectStream(l.subjects.Stream()),
-		jetstream.WithMsgTTL(ttl),
+		jetstream.WithMsgTTL(max(r.TTL, time.Second).Round(time.Second)),
 		jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return 0, wrapJetStream("append", err)

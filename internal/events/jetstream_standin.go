@@ -24,7 +24,8 @@ const (
 // ensureStandIns creates the stream that takes the beats of edges and passes them on
 // into the log. Edges so write into the log without a right to do so, no more than
 // the stream takes, and no message without a header: one with neither data nor header
-// ends every reading that comes through an account's import.
+// ends every reading that comes through an account's import. In the log they stay until
+// an issuer sweeps them out.
 func (l *JetStream) ensureStandIns(ctx context.Context) error {
 	_, err := l.js.CreateStream(ctx, jetstream.StreamConfig{
 		Name:        l.subjects.StandInStream(),
@@ -34,7 +35,7 @@ func (l *JetStream) ensureStandIns(ctx context.Context) error {
 		Storage:     jetstream.FileStorage,
 		Replicas:    l.replicas,
 		Discard:     jetstream.DiscardNew,
-		AllowMsgTTL: true,
+		AllowMsgTTL: false, // one that says "never" would not go with its age, and many would fill the stream for good
 		MaxAge:      standInAge, MaxMsgs: standInBeats, MaxBytes: standInBytes, MaxMsgSize: standInMessage,
 		MaxConsumers: 1,
 	})
@@ -46,7 +47,7 @@ func (l *JetStream) ensureStandIns(ctx context.Context) error {
 
 // appendStandIn is Append for a beat of an edge: the stream of those has acknowledged
 // it, and it has come into the log.
-func (l *JetStream) appendStandIn(ctx context.Context, msg *nats.Msg, ttl time.Duration) (uint64, error) {
+func (l *JetStream) appendStandIn(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, apiPatience)
 	defer cancel()
 	stream, err := l.handle(ctx)
@@ -62,7 +63,7 @@ func (l *JetStream) appendStandIn(ctx context.Context, msg *nats.Msg, ttl time.D
 		return 0, wrapJetStream("append", err)
 	}
 	// What is asked of a stream stands in the header, and would be asked of the log.
-	if _, err := l.js.PublishMsg(ctx, msg, jetstream.WithMsgTTL(ttl), jetstream.WithRetryAttempts(0)); err != nil {
+	if _, err := l.js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0)); err != nil {
 		return 0, wrapJetStream("append", err)
 	}
 	for pause := NewBackOff(time.Millisecond, 50*time.Millisecond); ; {

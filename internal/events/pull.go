@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -127,8 +128,12 @@ func (p *puller) receive(ctx context.Context) (*nats.Msg, error) {
 	}
 }
 
-// isStatus tells what the server says about a pull from what the stream holds.
-func isStatus(msg *nats.Msg) bool { return len(msg.Data) == 0 && msg.Header.Get("Status") != "" }
+// isStatus tells what the server says about a pull from what the stream holds. The
+// latter is to be acknowledged on a subject of the server's, and may bear whatever
+// header its writer likes.
+func isStatus(msg *nats.Msg) bool {
+	return len(msg.Data) == 0 && msg.Header.Get("Status") != "" && !strings.HasPrefix(msg.Reply, "$JS.ACK.")
+}
 
 // note takes a status: nothing is wrong with a heartbeat, nor with a pull that
 // has expired.

@@ -69,7 +69,8 @@ func (w *waiter) partDone() {
 // the entries, and returns when all have confirmed or ctx ends. Edges that have
 // been silent for a minute, while this issuer listened, are not expected. Calls
 // share questions. At most limit of them, and [MaxWaits], wait at a time; beyond
-// that the answer is at once that none has confirmed. Run must be running.
+// that the answer is at once that none has confirmed. Without entries there is
+// nothing to ask: none confirms. Run must be running.
 func (r *Registry) Confirm(ctx context.Context, limit int, seq uint64, entries ...Entry) Confirmation {
 	w := r.join(min(limit, MaxWaits), seq, entries)
 	if w == nil {
@@ -97,7 +98,7 @@ func (r *Registry) Waits() int {
 func (r *Registry) join(limit int, seq uint64, entries []Entry) *waiter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.waits >= limit || len(r.waiting)+len(entries)/maxEntries >= maxWaiting || len(entries) == 0 {
+	if r.waits >= limit || len(r.waiting)+len(entries)/maxEntries >= maxWaiting {
 		return nil
 	}
 	r.waits++
@@ -122,12 +123,18 @@ func (r *Registry) leave(w *waiter) Confirmation {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waits--
-	expected, missing, everywhere := map[instance]bool{}, map[instance]bool{}, true
+	expected, missing, everywhere := map[instance]bool{}, map[instance]bool{}, len(w.parts) > 0
+	unasked := func() {
+		for _, key := range r.expect(time.Now()) {
+			expected[key], missing[key] = true, true
+		}
+	}
+	if !everywhere {
+		unasked()
+	}
 	for _, p := range w.parts {
 		if p.round.asked.IsZero() { // too early even for a question
-			for _, key := range r.expect(time.Now()) {
-				expected[key], missing[key] = true, true
-			}
+			unasked()
 		}
 		maps.Copy(expected, p.round.expected)
 		for _, key := range p.without() {

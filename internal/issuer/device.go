@@ -17,7 +17,7 @@ type deviceResponse struct {
 }
 
 // revokeDevice ends a user's sessions on a device. A device without any is
-// logged out already.
+// logged out already, perhaps by a call that is pending.
 func (i *Issuer) revokeDevice(c *fiber.Ctx, w wait, req revokeRequest) error {
 	id := uuid.NewString()
 	receipts, err := i.endDevice(c.UserContext(), req, i.admin(c).Name)
@@ -35,8 +35,10 @@ func (i *Issuer) revokeDevice(c *fiber.Ctx, w wait, req revokeRequest) error {
 		whole.Committed, whole.Seq = whole.Committed && r.Committed, max(whole.Seq, r.Seq)
 		out.Receipts = append(out.Receipts, receiptOf(r))
 	}
+	before := i.flushed(c.UserContext())
+	whole.Committed = whole.Committed && before.Committed
 	out.receiptResponse = receiptOf(whole)
-	out.waited, out.ElapsedMS = w.await(receipts...)
+	out.waited, out.ElapsedMS = w.await(append(receipts, before)...)
 	return c.Status(statusOf(whole)).JSON(out)
 }
 

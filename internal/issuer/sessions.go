@@ -149,6 +149,8 @@ func (i *Issuer) endSessions(c *fiber.Ctx) error {
 			return problem(err)
 		}
 		receipts = append(receipts, receipt)
+	} else {
+		receipts = append(receipts, i.flushed(c.UserContext()))
 	}
 	out.waited, out.ElapsedMS = w.await(receipts...)
 	return c.Status(statusOf(receipts...)).JSON(out)

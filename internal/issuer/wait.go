@@ -92,6 +92,16 @@ func (w wait) await(receipts ...session.Receipt) (*waited, float64) {
 	return out, millis(time.Since(w.start))
 }
 
+// flushed stands for whatever has been revoked before, of which the store lists
+// nothing any more: it is pending until the log has all that the store has.
+func (i *Issuer) flushed(ctx context.Context) session.Receipt {
+	seq, at, err := i.keeper.Flush(ctx)
+	if err != nil {
+		i.log.WarnContext(ctx, "cannot tell whether an earlier revocation has reached the log", "error", err)
+	}
+	return session.Receipt{Committed: err == nil, Seq: seq, At: at}
+}
+
 func (w wait) confirm(receipts []session.Receipt) *waited {
 	committed := committedAt(receipts)
 	ctx, cancel := context.WithTimeout(w.issuer.waits, w.limited())
@@ -161,15 +171,14 @@ func (i *Issuer) untilSafe(ctx context.Context, committed time.Time) (context.Co
 	return ctx, cancel
 }
 
-// ask asks the edges about all that was revoked. Nothing revoked is known
-// everywhere.
+// ask asks the edges about all that was revoked, and whether they have read the log
+// up to the last of it.
 func (i *Issuer) ask(ctx context.Context, limit int, receipts []session.Receipt) fleet.Confirmation {
-	if len(receipts) == 0 {
-		return fleet.Confirmation{Everywhere: true, Missing: []string{}}
-	}
 	entries, seq := make([]fleet.Entry, 0, len(receipts)), uint64(0)
 	for _, r := range receipts {
-		entries, seq = append(entries, fleet.EntryOf(r.Held)), max(seq, r.Seq)
+		if seq = max(seq, r.Seq); r.Held.Scope != "" {
+			entries = append(entries, fleet.EntryOf(r.Held))
+		}
 	}
 	return i.fleet.Confirm(ctx, limit, seq, entries...)
 }

@@ -23,7 +23,7 @@ type redisServer struct {
 
 func startRedis(t *testing.T, extra ...string) *redisServer {
 	t.Helper()
-	listen, err := port.Free() // below 55536: a cluster listens 10000 higher, too
+	listen, err := port.Free()
 	check(t, err)
 	s := &redisServer{addr: port.Loopback(listen)}
 	s.args = append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(listen), "--dir", t.TempDir(), "--save", "",

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/curfew-auth/curfew/internal/redisstore"
 	"github.com/curfew-auth/curfew/internal/redisstore/storetest"
 	"github.com/curfew-auth/curfew/internal/session"
+	"github.com/curfew-auth/curfew/internal/testenv/port"
 )
 
 func TestEmbedded(t *testing.T) {
@@ -29,7 +31,9 @@ func TestRedis(t *testing.T) {
 
 // A cluster refuses scripts whose keys are spread over slots.
 func TestCluster(t *testing.T) {
-	server := startRedis(t, "--cluster-enabled", "yes")
+	bus, err := port.Free() // by default 10000 above the other, where somebody else may be
+	check(t, err)
+	server := startRedis(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus))
 	rdb := server.open(t)
 	check(t, rdb.Do(t.Context(), "CLUSTER", "ADDSLOTSRANGE", 0, 16383).Err())
 	waitFor(t, "the cluster is up", func() bool {

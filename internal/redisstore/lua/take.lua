@@ -11,7 +11,10 @@ local function take_cutoff(place, now, entry, tail, ttl, member, reach)
   local held = redis.call('GET', key) or ''
   local left = redis.call('PTTL', key)
   if cutoff_of(held) >= stamp then
-    if string.sub(held, -#tail) == tail and not anew or left >= tonumber(ttl) then return end
+    if string.sub(held, -#tail) == tail and not anew or left >= tonumber(ttl) then
+      redis.call('ZADD', place[2], 'NX', text(now + left), member) -- the index may have been thrown away
+      return
+    end
     redis.call('PEXPIRE', key, ttl)
   else
     ttl = text(math.max(left, tonumber(ttl)))
