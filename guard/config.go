@@ -15,9 +15,6 @@ import (
 	"github.com/curfew-auth/curfew/internal/version"
 )
 
-// maxStaleness is the largest bound B that a node may be given.
-const maxStaleness = time.Minute
-
 // Config says what to guard and whom to trust. Fields without a stated default
 // are required.
 type Config struct {
@@ -104,9 +101,6 @@ func (c *Config) setDefaults() error {
 	}
 	if c.Staleness == 0 {
 		c.Staleness = 5 * time.Second
-	}
-	if c.Staleness < 0 || c.Staleness > maxStaleness {
-		return fmt.Errorf("guard: Staleness must be %v at most: issuers believe that no node goes by more", maxStaleness)
 	}
 	if c.lookupTimeout == 0 {
 		c.lookupTimeout = LookupTimeout

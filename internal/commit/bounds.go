@@ -8,11 +8,12 @@ import (
 )
 
 const (
-	// maxBound is the largest staleness bound that a node may be given.
-	maxBound = time.Minute
+	// maxBound is the largest staleness bound that a node may be given: a guard in a
+	// program of its own takes more than our services.
+	maxBound = 5 * time.Minute
 	// boundWindow is how long a bound is remembered at least. Whoever has an
 	// answer by it is stale long before that ends.
-	boundWindow = 5 * time.Minute
+	boundWindow = 10 * time.Minute
 )
 
 // bounds remembers the largest staleness bound in the beats of the last minutes.

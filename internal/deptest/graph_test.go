@@ -39,13 +39,13 @@ func refuse(name, path string) string {
 		return "it may need only the standard library and what foreign lists"
 	case !ours:
 		return ""
-	case under(other, tops):
-		return "nobody imports that tree"
 	case under(other, testOnly):
 		if under(name, testOnly) || under(name, testOnlyToo) {
 			return ""
 		}
 		return "it is for tests only"
+	case under(other, tops):
+		return "nobody imports that tree"
 	case under(name, tops), slices.Contains(allowed[name], other):
 		return ""
 	}

@@ -69,7 +69,7 @@ var tops = []string{"chaos", "cmd", "deploy", "e2e", "examples", "scripts"}
 
 // testOnly are imported by tests alone, and by their like.
 var testOnly = []string{
-	"api/apitest", "internal/testenv", "internal/commit/memstore", "internal/events/logtest", "internal/events/memlog", "internal/redisstore/storetest",
+	"api/apitest", "deploy/nats", "internal/testenv", "internal/commit/memstore", "internal/events/logtest", "internal/events/memlog", "internal/redisstore/storetest",
 }
 
 // testOnlyToo may import what is for tests: make cluster starts its servers as
