@@ -139,6 +139,9 @@ func TestSmallerBoundOfTheIssuers(t *testing.T) {
 	m.toRedis.Cut()
 	n.want(t, raw, nil)
 	n.Limit(time.Second)
+	if got := n.Bound(); got != time.Second {
+		t.Errorf("goes by %s", got)
+	}
 	n.eventually(t, raw, guard.ErrUnknown)
 	live.endsWith(t, guard.ErrUnknown)
 }

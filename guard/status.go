@@ -36,6 +36,10 @@ type Status struct {
 	Store      string // vouched, unvouched or down
 }
 
+// Bound is the staleness bound B that the node goes by: the setting, or the issuers'
+// where that is smaller.
+func (g *Guard) Bound() time.Duration { return g.copy.Staleness() }
+
 // Status reports the guard's state.
 func (g *Guard) Status() Status {
 	pos := g.follower.Position()

@@ -145,7 +145,8 @@ func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
 	}
 	e.upstream = newUpstream(e.config, target, trusted)
 	e.upstream.asserts = asserts
-	e.upstream.check, e.upstream.live, e.upstream.origins, e.upstream.ending = e.check, e.guard.CheckLive, e.origins, e.drain.Begun()
+	e.upstream.check, e.upstream.live, e.upstream.bound = e.check, e.guard.CheckLive, e.guard.Bound
+	e.upstream.origins, e.upstream.ending = e.origins, e.drain.Begun()
 	app.Use(e.upstream.handle)
 	return app, nil
 }

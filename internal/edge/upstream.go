@@ -42,9 +42,9 @@ type upstream struct {
 	trusted front.Proxies
 	asserts *assertor // nil: no assertions
 
-	maxBody   int64         // bytes
-	stall     time.Duration // how long a client may make no progress
-	staleness time.Duration // B
+	maxBody int64                // bytes
+	stall   time.Duration        // how long a client may make no progress
+	bound   func() time.Duration // B, as it is now
 
 	proxy *httputil.ReverseProxy
 	// ending is closed when the edge is about to stop: what lasts ends then.
@@ -55,7 +55,7 @@ type upstream struct {
 func newUpstream(cfg config.Edge, target *url.URL, trusted front.Proxies) *upstream {
 	u := &upstream{
 		target: target, names: newNaming(cfg.IdentityHeaders), trusted: trusted,
-		maxBody: int64(cfg.UpstreamMaxBody), stall: cfg.UpstreamStall, staleness: cfg.Staleness,
+		maxBody: int64(cfg.UpstreamMaxBody), stall: cfg.UpstreamStall,
 	}
 	u.proxy = &httputil.ReverseProxy{
 		Transport:      newTransport(cfg.UpstreamTimeout),

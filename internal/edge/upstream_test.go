@@ -63,6 +63,7 @@ func serveTarget(t *testing.T, target string, change func(*config.Edge)) *gate {
 		t.Fatal(err)
 	}
 	g := &gate{upstream: newUpstream(cfg, to, trusted), metrics: prometheus.NewRegistry()}
+	g.bound = func() time.Duration { return cfg.Staleness }
 	g.check = func(*fiber.Ctx) (admission, error) {
 		return admission{id: guard.Identity{UserID: "alice", Tenant: "default", Roles: []string{"a", "b"}}}, nil
 	}

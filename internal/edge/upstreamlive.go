@@ -21,7 +21,7 @@ var errStopping = errors.New("edge: stopping")
 // B/4, which few requests live to see; the others cost a timer. What was revoked
 // until then is found then, well within B.
 func (u *upstream) watch(ctx context.Context, end context.CancelCauseFunc, p *passage) (stop func() bool) {
-	return time.AfterFunc(u.staleness/4, func() {
+	return time.AfterFunc(u.bound()/4, func() {
 		err := u.follow(ctx, p)
 		if errors.Is(err, guard.ErrExpired) {
 			p.workOn(ctx)
@@ -64,9 +64,9 @@ func (u *upstream) follow(ctx context.Context, p *passage) error {
 // join begins to watch the token. It is as patient as guard.CheckLive is later:
 // an edge that knows nothing at the moment ends no request for B.
 func (u *upstream) join(ctx context.Context, a *admission) (live context.Context, err error) {
-	for began := time.Now(); ; wait(ctx, u.staleness/4) {
+	for began := time.Now(); ; wait(ctx, u.bound()/4) {
 		live, _, err = u.live(ctx, a.raw, a.mode)
-		if !errors.Is(err, guard.ErrUnknown) || ctx.Err() != nil || time.Since(began) > u.staleness {
+		if !errors.Is(err, guard.ErrUnknown) || ctx.Err() != nil || time.Since(began) > u.bound() {
 			return live, err
 		}
 	}

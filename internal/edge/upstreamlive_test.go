@@ -136,7 +136,7 @@ func (g *gate) get(t *testing.T, begun func()) string {
 func TestStoppingEndsWhatBeginsOnlyThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stopping := make(chan struct{})
-		u := &upstream{ending: stopping, staleness: time.Second, live: func(ctx context.Context, _ string, _ guard.Mode) (context.Context, context.CancelFunc, error) {
+		u := &upstream{ending: stopping, bound: func() time.Duration { return time.Second }, live: func(ctx context.Context, _ string, _ guard.Mode) (context.Context, context.CancelFunc, error) {
 			return ctx, func() {}, nil
 		}}
 		p := &passage{admission: &admission{}, lasting: make(chan struct{})}
