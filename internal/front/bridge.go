@@ -20,6 +20,10 @@ type Exchange struct {
 	begun, cut bool
 }
 
+// unreadBody is how long an answer waits for the body of its request, which no handler
+// has asked for. Then the connection ends with the answer.
+const unreadBody = time.Second
+
 type exchangeKey struct{}
 
 // ExchangeOf returns the exchange behind a request, or nil where Fiber's own
@@ -72,6 +76,10 @@ func Bridge(app *fiber.App, d *Drain) http.Handler {
 		case x.cut:
 			panic(http.ErrAbortHandler)
 		case !x.begun:
+			if r.ContentLength != 0 {
+				// The server reads what is left of the body before it answers.
+				_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadBody))
+			}
 			answer(w, &ctx.Response)
 		}
 	})

@@ -168,3 +168,46 @@ func TestBridgeStreams(t *testing.T) {
 		t.Errorf("%q came as a whole answer", got)
 	}
 }
+
+// A request is answered although its body never comes; what comes in time leaves the
+// connection for the next request.
+func TestAnswerDoesNotWaitForTheBody(t *testing.T) {
+	addresses := serveBoth(t, func(app *fiber.App) {
+		app.Use(func(*fiber.Ctx) error { return Forbidden() })
+	})
+	for _, c := range []struct {
+		name, head, body string
+		closes           bool
+	}{
+		{"no body", "Content-Length: 100\r\n\r\n", "", true},
+		{"part of a body", "Content-Length: 100\r\n\r\n", "part", true},
+		{"no chunks", "Transfer-Encoding: chunked\r\n\r\n", "", true},
+		{"a body", "Content-Length: 4\r\n\r\n", "body", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", addresses["net/http"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+			_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\n"+c.head+c.body)
+			answers := bufio.NewReader(conn)
+			res, err := http.ReadResponse(answers, nil)
+			if err != nil || res.StatusCode != http.StatusForbidden {
+				t.Fatalf("%v, %v", res, err)
+			}
+			_, _ = io.Copy(io.Discard, res.Body)
+			if c.closes {
+				if _, err := answers.ReadByte(); err != io.EOF {
+					t.Errorf("the connection goes on: %v", err)
+				}
+				return
+			}
+			_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+			if res, err := http.ReadResponse(answers, nil); err != nil || res.StatusCode != http.StatusForbidden {
+				t.Errorf("the next request: %v, %v", res, err)
+			}
+		})
+	}
+}
