@@ -136,6 +136,7 @@ func (u *upstream) pass(p *passage) error {
 	defer u.watch(ctx, end, p)()
 	r := x.Request.WithContext(ctx)
 	if r.ContentLength != 0 {
+		x.TakeBody()
 		r.Body = &upload{http.MaxBytesReader(x.Writer, r.Body, u.maxBody), p.client}
 	}
 	aborted := serveProxy(u.proxy, p.client, r)

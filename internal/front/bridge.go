@@ -17,7 +17,7 @@ type Exchange struct {
 	Writer  http.ResponseWriter
 	Request *http.Request
 
-	begun, cut bool
+	begun, cut, taken bool
 }
 
 // unreadBody is how long an answer waits for the body of its request, which no handler
@@ -46,6 +46,9 @@ func (x *Exchange) Begin(c *fiber.Ctx, status int, h http.Header) {
 
 // Begun reports whether Begin was called.
 func (x *Exchange) Begun() bool { return x.begun }
+
+// TakeBody says that the handler reads the body, and bounds how long that takes.
+func (x *Exchange) TakeBody() { x.taken = true }
 
 // Cut makes the connection end instead of the answer, which the client then
 // cannot take for a whole one.
@@ -76,7 +79,7 @@ func Bridge(app *fiber.App, d *Drain) http.Handler {
 		case x.cut:
 			panic(http.ErrAbortHandler)
 		case !x.begun:
-			if r.ContentLength != 0 {
+			if r.ContentLength != 0 && !x.taken {
 				// The server reads what is left of the body before it answers.
 				_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadBody))
 			}
