@@ -56,6 +56,7 @@ func (b *bounds) turn() {
 // read takes in what the log says of those who commit beats.
 func (c *Committer) read(batch []events.Message) error {
 	for _, m := range batch {
+		c.standIns.saw(m)
 		b, ok := events.DecodeBeat(m)
 		if !ok {
 			continue

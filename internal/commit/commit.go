@@ -50,6 +50,8 @@ type Committer struct {
 	reader *events.Follower // reads what was appended
 	bounds bounds           // of all who commit beats
 	broken atomic.Uint64    // appends that failed
+
+	standIns standIns // that the log holds
 }
 
 // NewCommitter makes a committer for the tokens of one issuer, none of which
@@ -113,9 +115,10 @@ func (c *Committer) Commit(ctx context.Context, r events.Revocation) (session.Re
 	return receipt, nil
 }
 
-// maxForeignLag is how far the store's clock may be behind ours: the least by which
-// tokens of another issuer count as older than they say (clock_skew).
-const maxForeignLag = 5 * time.Second
+// maxForeignLag is how far the store's clock may be behind ours. It is a part of the
+// least by which tokens of another issuer count as older than they say (clock_skew, a
+// second or more); the rest is for that issuer's clock.
+const maxForeignLag = 500 * time.Millisecond
 
 // abreast reports whether the stamp of a cutoff of another issuer's tokens is as high
 // as what those say that were issued before it. They say so by a clock that stamps are

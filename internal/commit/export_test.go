@@ -10,6 +10,6 @@ import (
 // RelayOnce returns one look of a relay, to be called again and again.
 func RelayOnce(store Store, log events.Log) func(context.Context) error {
 	read := func(context.Context, uint64, events.Revocation) error { return nil }
-	r := &Relay{store: store, log: log, read: read, slog: slog.New(slog.DiscardHandler)}
+	r := newRelay(store, log, read, slog.New(slog.DiscardHandler))
 	return r.once
 }

@@ -36,9 +36,8 @@ type Keeper struct {
 	peers     *events.Sync
 	relay     *Relay
 
-	leave     func()    // of the goroutine that keeps the log: ends answering; nil before that
-	swept     time.Time // of the same: when beats of edges were last swept
-	refill    *Refill   // of the goroutine that keeps the store
+	leave     func()  // of the goroutine that keeps the log: ends answering; nil before that
+	refill    *Refill // of the goroutine that keeps the store
 	watch     storeWatch
 	restored  chan struct{} // the log has been restored: edges are to be asked again
 	begun     chan struct{} // closed when the projector may start
@@ -68,7 +67,7 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 			return func(func(events.Revocation) bool) {}
 		},
 		restored: make(chan struct{}, 1),
-		relay:    &Relay{store: c.store, log: c.log, read: c.reader.HasRead, slog: logger},
+		relay:    newRelay(c.store, c.log, c.reader.HasRead, logger),
 	}
 	k.follower = c.reader
 	k.projector = events.NewFollower(c.log, k.project, logger.With("follower", "projector"))
@@ -99,6 +98,7 @@ func (k *Keeper) Run(ctx context.Context) {
 	loops.Go(func() { k.relay.Run(ctx) })
 	loops.Go(func() { k.reap(ctx) })
 	loops.Go(func() { k.collect(ctx) })
+	loops.Go(func() { k.sweep(ctx) })
 	loops.Go(func() { k.supervise(ctx, "log", k.keepLog, &k.answering) })
 	loops.Go(func() { k.supervise(ctx, "store", k.keepStore, &k.vouched) })
 	loops.Wait()
@@ -189,26 +189,7 @@ func (k *Keeper) keepLog(ctx context.Context) error {
 	if _, err := k.barrier.Confirm(ctx); err != nil {
 		return err
 	}
-	k.sweep(ctx)
 	return k.serve(ctx)
-}
-
-// Beats of edges are of no use for longer than a moment, and stay in the log.
-const (
-	sweepEvery = time.Minute
-	standIns   = 256 // that are left
-)
-
-func (k *Keeper) sweep(ctx context.Context) {
-	if !k.swept.IsZero() && time.Since(k.swept) < sweepEvery {
-		return
-	}
-	k.swept = time.Now()
-	ctx, cancel := context.WithTimeout(ctx, logTimeout)
-	defer cancel()
-	if err := k.log.Sweep(ctx, standIns); err != nil {
-		k.slog.Warn("the log keeps the beats of edges: may this issuer purge the stream?", "error", err)
-	}
 }
 
 // Flush puts into the log whatever the store holds and the log may lack, and returns a
@@ -218,7 +199,8 @@ func (k *Keeper) sweep(ctx context.Context) {
 func (k *Keeper) Flush(ctx context.Context) (seq uint64, at time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout+logTimeout)
 	defer cancel()
-	if err := k.relay.all(ctx); err != nil {
+	// What is under way at another issuer is that one's to settle.
+	if err := k.relay.all(ctx, false); err != nil {
 		return 0, at, err
 	}
 	at = time.Now()
@@ -239,7 +221,7 @@ func (k *Keeper) relayFirst(ctx context.Context) error {
 	if now != k.unreadIn {
 		k.unread, k.unreadIn = time.Time{}, now // others could not relay before the log was back
 	}
-	switch err := k.relay.all(ctx); {
+	switch err := k.relay.all(ctx, true); {
 	case err == nil:
 		k.relayed, k.unread = now, time.Time{}
 		return nil
@@ -260,7 +242,10 @@ func (k *Keeper) relayFirst(ctx context.Context) error {
 func (k *Keeper) restoreLog(ctx context.Context) error {
 	ensure, cancel := context.WithTimeout(ctx, logTimeout)
 	defer cancel()
-	if err := k.log.Ensure(ensure); err != nil {
+	switch err := k.log.Ensure(ensure); {
+	case errors.Is(err, events.ErrNoStandIns):
+		k.slog.Warn("edges cannot stand in for issuers", "error", err)
+	case err != nil:
 		return err
 	}
 	n, err := k.barrier.Restore(ctx, k.live)

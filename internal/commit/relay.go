@@ -33,11 +33,16 @@ type Relay struct {
 	log   events.Log
 	read  func(ctx context.Context, seq uint64, r events.Revocation) error // see HasRead
 	slog  *slog.Logger
+	turn  chan struct{} // holds one value while all runs
 	mu    sync.Mutex
 	seen  map[string]bool // what the outbox held at the last look
 	left  atomic.Int64    // how many that were
 
-	published map[string]time.Time // and not settled since, by ID
+	published map[string]time.Time // and not settled since, by filing
+}
+
+func newRelay(store Store, log events.Log, read func(context.Context, uint64, events.Revocation) error, logger *slog.Logger) *Relay {
+	return &Relay{store: store, log: log, read: read, slog: logger, turn: make(chan struct{}, 1)}
 }
 
 // Run relays until ctx ends.
@@ -72,14 +77,14 @@ func (r *Relay) once(ctx context.Context) error {
 	before := r.seen
 	r.seen = make(map[string]bool, len(left))
 	for _, rev := range left { // all of them, before anything can fail
-		r.seen[rev.ID] = true
+		r.seen[rev.Filing()] = true
 	}
 	r.mu.Unlock()
 	if len(left) == limit { // there is more than a look shows: an issuer has died with a backlog
-		return r.all(ctx)
+		return r.all(ctx, true)
 	}
 	r.forget(left)
-	left = slices.DeleteFunc(left, func(rev events.Revocation) bool { return !before[rev.ID] })
+	left = slices.DeleteFunc(left, func(rev events.Revocation) bool { return !before[rev.Filing()] })
 	if err := r.publish(ctx, left); err != nil {
 		return err
 	}
@@ -88,8 +93,14 @@ func (r *Relay) once(ctx context.Context) error {
 
 // all publishes whatever the outbox holds, also what its issuers are about to
 // publish themselves. errNoOutbox says that the store could not show it. A store
-// that shows it and takes nothing is no error: the log has it all.
-func (r *Relay) all(ctx context.Context) error {
+// that shows it and takes nothing is no error: the log has it all. Calls take turns.
+func (r *Relay) all(ctx context.Context, settle bool) error {
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	for {
 		limit := r.limit()
 		look, cancel := context.WithTimeout(ctx, relayLook)
@@ -101,9 +112,11 @@ func (r *Relay) all(ctx context.Context) error {
 		if err := r.publish(ctx, left); err != nil {
 			return err
 		}
-		settle, cancel := context.WithTimeout(ctx, relayLook)
-		_ = r.settle(settle, left)
-		cancel()
+		if settle {
+			within, cancel := context.WithTimeout(ctx, relayLook)
+			_ = r.settle(within, left)
+			cancel()
+		}
 		if len(left) < limit {
 			return nil
 		}
@@ -150,7 +163,7 @@ func (r *Relay) publish(ctx context.Context, left []events.Revocation) error {
 			if r.published == nil {
 				r.published = make(map[string]time.Time)
 			}
-			r.published[rev.ID] = time.Now()
+			r.published[rev.Filing()] = time.Now()
 			return nil
 		})
 	}
@@ -165,7 +178,7 @@ const publishAgain = 10 * time.Minute
 func (r *Relay) isPublished(rev events.Revocation) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at, ok := r.published[rev.ID]
+	at, ok := r.published[rev.Filing()]
 	return ok && time.Since(at) < publishAgain
 }
 
@@ -177,13 +190,16 @@ func (r *Relay) settle(ctx context.Context, left []events.Revocation) error {
 	for _, rev := range left {
 		settles.Go(func() error {
 			crash.Here("relay-before-settle")
-			if _, err := r.store.Settle(ctx, rev); err != nil {
+			n, err := r.store.Settle(ctx, rev)
+			if err != nil {
 				return err
 			}
-			r.slog.Info("revocation relayed from the store to the log", "revocation_id", rev.ID, "scope", rev.Scope)
+			if n > 0 {
+				r.slog.Info("revocation relayed from the store to the log", "revocation_id", rev.ID, "scope", rev.Scope)
+			}
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			delete(r.published, rev.ID)
+			delete(r.published, rev.Filing())
 			return nil
 		})
 	}
@@ -196,8 +212,8 @@ func (r *Relay) forget(left []events.Revocation) {
 	defer r.mu.Unlock()
 	still := make(map[string]time.Time, len(r.published))
 	for _, rev := range left {
-		if at, ok := r.published[rev.ID]; ok {
-			still[rev.ID] = at
+		if at, ok := r.published[rev.Filing()]; ok {
+			still[rev.Filing()] = at
 		}
 	}
 	r.published = still

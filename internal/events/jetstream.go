@@ -80,7 +80,10 @@ func (l *JetStream) Ensure(ctx context.Context) error {
 	if err != nil {
 		return wrapJetStream("create stream", err)
 	}
-	return l.ensureStandIns(ctx)
+	if err := l.ensureStandIns(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrNoStandIns, err)
+	}
+	return nil
 }
 
 // update brings a stream up to date that an older version has made.

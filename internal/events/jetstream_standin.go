@@ -21,6 +21,9 @@ const (
 	standInMessage = 48 << 10
 )
 
+// ErrNoStandIns: edges cannot stand in for issuers that are gone.
+var ErrNoStandIns = errors.New("events: no stream for the beats of edges")
+
 // ensureStandIns creates the stream that takes the beats of edges and passes them on
 // into the log. Edges so write into the log without a right to do so, no more than
 // the stream takes, and no message without a header: one with neither data nor header
@@ -82,10 +85,10 @@ func (l *JetStream) appendStandIn(ctx context.Context, msg *nats.Msg) (uint64, e
 }
 
 // Sweep implements Log.
-func (l *JetStream) Sweep(ctx context.Context, keep int) error {
+func (l *JetStream) Sweep(ctx context.Context, seq uint64) error {
 	stream, err := l.handle(ctx)
 	if err == nil {
-		err = stream.Purge(ctx, jetstream.WithPurgeSubject(l.standIns), jetstream.WithPurgeKeep(uint64(keep)))
+		err = stream.Purge(ctx, jetstream.WithPurgeSubject(l.standIns), jetstream.WithPurgeSequence(seq+1))
 	}
 	return wrapJetStream("sweep", err)
 }

@@ -111,10 +111,10 @@ type Log interface {
 	// revocations afterwards. Only issuers call it.
 	Drop(ctx context.Context, seq uint64) error
 
-	// Sweep removes the beats of edges, but for the latest so many. Only issuers
-	// call it.
-	Sweep(ctx context.Context, keep int) error
+	// Sweep removes the beats of edges up to seq. Only issuers call it.
+	Sweep(ctx context.Context, seq uint64) error
 
-	// Ensure creates the log if there is none. Only issuers call it.
+	// Ensure creates the log if there is none. Only issuers call it. ErrNoStandIns
+	// says that the log is there, and edges cannot write into it.
 	Ensure(ctx context.Context) error
 }

@@ -46,9 +46,11 @@ type Sync struct {
 	recounting uint64   // the lineage of that replay
 	clock      *reading // the latest of the log's clock
 	alone      alone
+	rounds     uint64
 	bound      time.Duration // of the latest answer, 0 if it did not say
 
-	orphan atomic.Bool // an edge has answered, and no issuer has beaten since
+	orphan  atomic.Bool   // an edge has answered, and no issuer has beaten since
+	issuers atomic.Uint64 // beats of issuers that were read
 
 	mu    sync.Mutex
 	leave func() // ends standing in; nil while not standing in
@@ -82,9 +84,11 @@ func (s *Sync) Run(ctx context.Context) {
 }
 
 // asksEdges says whether the next question is for edges that stand in: when issuers
-// have not answered, and then until one of those beats or the edges do not answer.
+// have not answered, and then until one of those beats or the edges do not answer. Now
+// and then an issuer is asked all the same: one that refuses does not beat.
 func (s *Sync) asksEdges(failures int) bool {
-	return !s.Issuers && failures%2 == 0 && (failures > 1 || s.orphan.Load() || s.standing())
+	s.rounds++
+	return !s.Issuers && failures%2 == 0 && (failures > 1 || (s.orphan.Load() || s.standing()) && s.rounds%4 != 0)
 }
 
 func (s *Sync) interval() time.Duration {
@@ -211,6 +215,10 @@ func (s *Sync) ask(ctx context.Context, q Question) (Answer, error) {
 	if q.Everyone {
 		timeout = s.interval()
 	}
+	return s.askWithin(ctx, q, timeout)
+}
+
+func (s *Sync) askWithin(ctx context.Context, q Question, timeout time.Duration) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return s.Exchange.Ask(ctx, q)
@@ -264,20 +272,28 @@ func (s *Sync) sawSeal(m Message, b Beat) {
 	}
 }
 
-// standIn makes the edge answer questions, if it may: it has been fresh in
-// this epoch, and after a random wait there is still nobody else who answers.
+// standIn makes the edge answer questions, if it may: it has been fresh in this
+// epoch, and after a random wait there is still nobody else who answers. It reports
+// whether some edge does now.
 func (s *Sync) standIn(ctx context.Context) bool {
 	if !s.Barrier.Admitted() || s.standing() {
 		return false
 	}
+	beats := s.issuers.Load()
 	// Whoever waits for the shortest time answers the others, who ask on.
 	for wait, start := random.N(s.interval()+1), s.Elapsed(); s.Elapsed()-start < wait; {
 		_, err := s.askEdges(ctx, Question{Nonce: rand.Text()}, s.interval()/8)
+		if err == nil {
+			s.orphan.Store(true)
+			return true
+		}
 		if !errors.Is(err, ErrNoAnswerer) || ctx.Err() != nil {
 			return false
 		}
 	}
-	if !s.isAlone() {
+	_, err := s.askWithin(ctx, Question{Nonce: rand.Text(), Everyone: true}, s.interval()/2)
+	s.alone.note(err, s.Elapsed())
+	if err == nil || !s.isAlone() || s.issuers.Load() != beats {
 		return false
 	}
 	leave, err := s.Exchange.ServeEdges(ctx, s.Barrier.Answer)
@@ -309,7 +325,8 @@ func (s *Sync) SawBeat(m Message, b Beat) {
 	switch {
 	case b.By == RoleEdge:
 		s.sawSeal(m, b)
-	case b.By == RoleIssuer:
+	case b.By == RoleIssuer && m.Pending == 0: // what is read again may be long ago
+		s.issuers.Add(1)
 		s.orphan.Store(false)
 		if s.standing() {
 			go s.stepDown("an issuer is back")

@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -109,6 +110,9 @@ func (w wait) confirm(receipts []session.Receipt) *waited {
 	if w.mode == waitEnforced {
 		ctx, cancel = w.issuer.untilSafe(ctx, committed)
 		defer cancel()
+	}
+	if w.mode == waitConfirmed && !slices.ContainsFunc(receipts, func(r session.Receipt) bool { return r.Held.Scope != "" }) {
+		cancel() // there is nothing that edges could confirm
 	}
 	got := w.issuer.ask(ctx, w.limit, receipts)
 	if w.mode == waitEnforced && !got.Everywhere && !got.Refused {

@@ -194,7 +194,7 @@ func standsIn(t *testing.T, h Harness) {
 			t.Errorf("%d, %q, was said to be at %d", m.Seq, m.Data, seqs[n/2])
 		}
 	}
-	if err := h.Log.Sweep(t.Context(), 1); err != nil {
+	if err := h.Log.Sweep(t.Context(), seqs[2]); err != nil {
 		t.Fatal(err)
 	}
 	if got := mustCollect(t, h.Log, events.Cursor{}, 5); got[4].Seq != seqs[3] || got[3].Kind != events.KindRevocation || got[2].Kind != events.KindRevocation {

@@ -161,17 +161,10 @@ func (l *Log) Drop(_ context.Context, seq uint64) (err error) {
 }
 
 // Sweep implements events.Log.
-func (l *Log) Sweep(_ context.Context, keep int) (err error) {
+func (l *Log) Sweep(_ context.Context, seq uint64) (err error) {
 	l.update(func() {
-		if err = l.usable(); err != nil {
-			return
-		}
-		for n := range slices.Backward(l.messages) {
-			if l.messages[n].StandIn {
-				if keep--; keep < 0 {
-					l.messages = slices.Delete(l.messages, n, n+1)
-				}
-			}
+		if err = l.usable(); err == nil {
+			l.messages = slices.DeleteFunc(l.messages, func(m events.Message) bool { return m.Seq <= seq && m.StandIn })
 		}
 	})
 	return err
