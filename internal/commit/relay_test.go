@@ -87,3 +87,46 @@ func TestRelayWhileTheStoreRefusesWrites(t *testing.T) {
 		}
 	})
 }
+
+// What was filed once more, by a higher stamp, is another revocation than the one that
+// is in the log already.
+func TestRelayOfWhatWasFiledAgain(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.issuer("a") // makes the log
+		w.settled(a)
+		a.kill()
+		var refuses atomic.Bool
+		store := w.store.Client(func(op string) error {
+			if op == "settle" && refuses.Load() {
+				return errKilled
+			}
+			return nil
+		})
+		once := commit.RelayOnce(store, w.log)
+		r := cutoff("u", "again")
+		r.ID = "r"
+		refuses.Store(true)
+		if _, err := store.Revoke(w.ctx, r); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			_ = once(w.ctx)
+		}
+		w.sleep(time.Second)
+		again, err := store.Revoke(w.ctx, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refuses.Store(false)
+		for range 3 {
+			_ = once(w.ctx)
+		}
+		stamps := []int64{}
+		for _, held := range w.log.all() {
+			stamps = append(stamps, held.Stamp)
+		}
+		if !slices.Contains(stamps, again.Stamp) || w.store.Unsettled() > 0 {
+			t.Errorf("the log has %v, want also %d; %d unsettled", stamps, again.Stamp, w.store.Unsettled())
+		}
+	})
+}
