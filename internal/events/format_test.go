@@ -140,3 +140,13 @@ func TestStandInsHaveASubjectOfTheirOwn(t *testing.T) {
 		}
 	}
 }
+
+// An edge cannot tell all others of a bound by which nobody would be fresh.
+func TestBoundOfAStandIn(t *testing.T) {
+	for told, want := range map[string]int64{`1`: 1000, `2000`: 2000, `0`: 0} {
+		data := []byte(`{"by":"edge","staleness_ms":` + told + `}`)
+		if b, ok := events.DecodeBeat(events.Message{Kind: events.KindBeat, StandIn: true, Data: data}); !ok || b.StalenessMS != want {
+			t.Errorf("told %s: goes by %d, want %d", told, b.StalenessMS, want)
+		}
+	}
+}

@@ -72,7 +72,7 @@ func TestEdgesDoNotStandInForOneThatRefuses(t *testing.T) {
 		i.barrier.Admit(events.Position{})
 		for range 60 {
 			time.Sleep(time.Second)
-			if n, _ := x.Answerers(); n != 1 {
+			if n := x.Answerers(); n != 1 {
 				t.Fatalf("%d answer, want the issuer alone", n)
 			}
 		}
@@ -95,7 +95,7 @@ func TestEdgesWaitForIssuersAfterAnInterruption(t *testing.T) {
 		time.Sleep(time.Minute)
 		log.SetDown(false)
 		for start := time.Now(); time.Since(start) < staleness/2-100*time.Millisecond; time.Sleep(50 * time.Millisecond) {
-			if n, _ := x.Answerers(); n > 0 {
+			if n := x.Answerers(); n > 0 {
 				t.Fatalf("stands in %s after the interruption", time.Since(start))
 			}
 		}

@@ -31,7 +31,7 @@ func (s Subjects) StandInStream() string { return "CURFEW_STANDIN_" + s.Region }
 // Sync carries the barrier's question, over core NATS.
 func (s Subjects) Sync() string { return s.prefix() + "sync" }
 
-// SyncAll carries the same question to all who can answer.
+// SyncAll carries the same question to all issuers.
 func (s Subjects) SyncAll() string { return s.prefix() + "sync.all" }
 
 // SyncEdges carries the same question to edges that stand in for issuers.

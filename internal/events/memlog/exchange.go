@@ -54,11 +54,11 @@ func (x *Exchange) AskEdges(ctx context.Context, q events.Question) error {
 	return nil
 }
 
-// Answerers returns how many serve, and how many of them are edges.
-func (x *Exchange) Answerers() (all, edges int) {
+// Answerers returns how many serve, edges included.
+func (x *Exchange) Answerers() int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return len(x.serving) + len(x.edges), len(x.edges)
+	return len(x.serving) + len(x.edges)
 }
 
 // Ask implements events.Exchange.
