@@ -45,8 +45,6 @@ func (r *run) ageLog(t testing.TB) {
 }
 
 func appendBeat(ctx context.Context, log events.Log) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	data, err := json.Marshal(events.Beat{ID: "chaos", Nonce: rand.Text()})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/curfew-auth/curfew/internal/testenv/backend"
+	"github.com/curfew-auth/curfew/internal/testenv/poll"
 )
 
 func logFaults() []fault {
@@ -77,11 +78,17 @@ func onStream(act func(context.Context, jetstream.JetStream, jetstream.Stream) e
 		if err != nil {
 			return err
 		}
-		s, err := js.Stream(ctx, stream)
-		if err != nil {
-			return err
-		}
-		return act(ctx, js, s)
+		ctx, cancel := context.WithTimeout(ctx, recoveryLimit)
+		defer cancel()
+		return poll.Until(ctx, func() error { // a question to a leader that changes gets no answer
+			ctx, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			s, err := js.Stream(ctx, stream)
+			if err != nil {
+				return err
+			}
+			return act(ctx, js, s)
+		})
 	}
 }
 

@@ -24,7 +24,23 @@ func (r *run) onLog(act func(events.Log) error) error {
 	if err != nil {
 		return err
 	}
-	return act(log)
+	return act(prompt{log})
+}
+
+// A prompt log gives up on a question that gets no answer, as while the log has no
+// leader. The context of a fault would let it wait for many minutes.
+type prompt struct{ events.Log }
+
+func (p prompt) State(ctx context.Context) (events.State, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return p.Log.State(ctx)
+}
+
+func (p prompt) Append(ctx context.Context, r events.Record) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return p.Log.Append(ctx, r)
 }
 
 // publish appends everything that comes through the channel, in parallel.

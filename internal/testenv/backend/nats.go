@@ -150,15 +150,13 @@ func (n *NATS) await(ctx context.Context) error {
 // ready asks whether this very server answers, and not another that took its
 // port, and alone also whether JetStream does.
 func (n *NATS) ready(ctx context.Context) error {
-	return withNATS(n.url, func(nc *nats.Conn, js jetstream.JetStream) error {
+	return withNATS(ctx, n.url, func(ctx context.Context, nc *nats.Conn, js jetstream.JetStream) error {
 		if got := nc.ConnectedServerName(); got != n.name {
 			return fmt.Errorf("%w: %s is there", errPortTaken, got)
 		}
 		if n.cluster {
 			return nil
 		}
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
 		_, err := js.AccountInfo(ctx)
 		return err
 	})
@@ -171,8 +169,14 @@ func (n *NATS) killUnless(err error) error {
 	return err
 }
 
+// conversation is the time for one conversation. Without it, a question that gets
+// no answer, as while there is no leader, would take as long as the whole test.
+const conversation = 3 * time.Second
+
 // withNATS connects for one short conversation.
-func withNATS(url string, talk func(*nats.Conn, jetstream.JetStream) error) error {
+func withNATS(ctx context.Context, url string, talk func(context.Context, *nats.Conn, jetstream.JetStream) error) error {
+	ctx, cancel := context.WithTimeout(ctx, conversation)
+	defer cancel()
 	nc, err := nats.Connect(url, nats.NoReconnect(), nats.Timeout(time.Second))
 	if err != nil {
 		return err
@@ -182,7 +186,7 @@ func withNATS(url string, talk func(*nats.Conn, jetstream.JetStream) error) erro
 	if err != nil {
 		return err
 	}
-	return talk(nc, js)
+	return talk(ctx, nc, js)
 }
 
 func joinURLs(nodes []*NATS) string {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -126,9 +125,7 @@ func (c *NATSCluster) WaitReady(ctx context.Context) error {
 
 // place creates a stream and deletes it again.
 func (c *NATSCluster) place(ctx context.Context, replicas int) error {
-	return withNATS(c.URL(), func(_ *nats.Conn, js jetstream.JetStream) error {
-		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-		defer cancel()
+	return withNATS(ctx, c.URL(), func(ctx context.Context, _ *nats.Conn, js jetstream.JetStream) error {
 		name := "READY_" + nuid.Next()
 		_, err := js.CreateStream(ctx, jetstream.StreamConfig{
 			Name: name, Subjects: []string{"testenv.ready." + name},
@@ -141,10 +138,18 @@ func (c *NATSCluster) place(ctx context.Context, replicas int) error {
 	})
 }
 
-// Leader returns the node that leads a stream, for faults that aim at it.
-func (c *NATSCluster) Leader(ctx context.Context, stream string) (*NATS, error) {
-	var leader *NATS
-	err := withNATS(c.URL(), func(_ *nats.Conn, js jetstream.JetStream) error {
+// Leader returns the node that leads a stream, for faults that aim at it. It waits
+// until there is one.
+func (c *NATSCluster) Leader(ctx context.Context, stream string) (leader *NATS, err error) {
+	err = poll.Until(ctx, func() (err error) {
+		leader, err = c.leader(ctx, stream)
+		return err
+	})
+	return leader, err
+}
+
+func (c *NATSCluster) leader(ctx context.Context, stream string) (leader *NATS, err error) {
+	err = withNATS(ctx, c.URL(), func(ctx context.Context, _ *nats.Conn, js jetstream.JetStream) error {
 		s, err := js.Stream(ctx, stream)
 		if err != nil {
 			return err
@@ -164,12 +169,12 @@ func (c *NATSCluster) Leader(ctx context.Context, stream string) (*NATS, error) 
 func (c *NATSCluster) Lead(ctx context.Context, stream string, node *NATS) error {
 	order := fmt.Sprintf(`{"placement":{"preferred":%q}}`, node.name)
 	err := poll.Until(ctx, func() error {
-		leader, err := c.Leader(ctx, stream)
+		leader, err := c.leader(ctx, stream)
 		if err != nil || leader == node {
 			return err
 		}
-		err = withNATS(c.URL(), func(nc *nats.Conn, _ jetstream.JetStream) error {
-			_, err := nc.Request("$JS.API.STREAM.LEADER.STEPDOWN."+stream, []byte(order), time.Second)
+		err = withNATS(ctx, c.URL(), func(ctx context.Context, nc *nats.Conn, _ jetstream.JetStream) error {
+			_, err := nc.RequestWithContext(ctx, "$JS.API.STREAM.LEADER.STEPDOWN."+stream, []byte(order))
 			return err
 		})
 		return errors.Join(fmt.Errorf("%s leads", leader.name), err)

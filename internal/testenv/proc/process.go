@@ -75,8 +75,15 @@ func (p *Process) Stop(ctx context.Context) error {
 // Signal sends a signal to the process and to all it has started.
 func (p *Process) Signal(sig syscall.Signal) error { return p.current().signal(sig) }
 
-// Pause stops the process as SIGSTOP does; its sockets stay open.
-func (p *Process) Pause() error { return p.Signal(syscall.SIGSTOP) }
+// Pause stops the process as SIGSTOP does; its sockets stay open. It returns once
+// no thread of the process runs. Nobody may resume the process meanwhile.
+func (p *Process) Pause() error {
+	r := p.current()
+	if err := r.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	return r.awaitStop()
+}
 
 // Resume lets a paused process go on.
 func (p *Process) Resume() error { return p.Signal(syscall.SIGCONT) }

@@ -24,3 +24,17 @@ func (r *run) reap() {
 	r.cmd.Wait() // the outcome is in cmd.ProcessState
 	r.reaped = true
 }
+
+// awaitStop waits until every thread has stopped, or the process has ended. The
+// signal alone does not say so: on a busy machine a thread runs on for a while.
+func (r *run) awaitStop() error {
+	for {
+		err := unix.Waitid(unix.P_PID, r.cmd.Process.Pid, nil, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil)
+		switch {
+		case errors.Is(err, unix.ECHILD):
+			return ErrNotRunning // it has ended and was reaped
+		case !errors.Is(err, unix.EINTR):
+			return err
+		}
+	}
+}

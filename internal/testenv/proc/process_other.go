@@ -14,3 +14,6 @@ func (r *run) reap() {
 	defer r.mu.Unlock()
 	r.reaped = true
 }
+
+// awaitStop cannot tell when every thread has stopped.
+func (r *run) awaitStop() error { return nil }
