@@ -43,6 +43,8 @@ type fault struct {
 	// answered and accepted are the least shares of all calls that are to be
 	// answered, and of good tokens that are to be accepted.
 	answered, accepted float64
+	// elects says that nats-servers must elect leaders before edges can be fresh.
+	elects bool
 	// after, if not nil, checks what was seen, once it is over.
 	after func(*run, result) error
 }
@@ -55,7 +57,7 @@ func (f fault) hurts(o fault) bool {
 // pair makes one fault of two: the second comes later, and is healed first or
 // last. Nothing is promised about availability.
 func pair(f, second fault, later time.Duration, firstHeals bool) fault {
-	both := fault{name: f.name + " + " + second.name, part: all, loses: f.loses || second.loses}
+	both := fault{name: f.name + " + " + second.name, part: all, loses: f.loses || second.loses, elects: f.elects || second.elects}
 	both.inject = func(ctx context.Context, r *run) error {
 		if err := f.inject(ctx, r); err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)

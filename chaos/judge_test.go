@@ -48,8 +48,8 @@ func (r *run) checkShares(t *testing.T, f fault, res result) {
 			t.Errorf("%s: %.4f %s, want %.4f\nhistory: %s", f.name, got, what, want, r.keep())
 		}
 	}
-	if r.strict && res.fresh > freshLimit {
-		t.Errorf("%s: every edge was fresh after %v, want %v", f.name, res.fresh, freshLimit)
+	if limit := f.freshLimit(); r.strict && res.fresh > limit {
+		t.Errorf("%s: every edge was fresh after %v, want %v", f.name, res.fresh, limit)
 	}
 	check("of all calls were answered", res.row.Availability(), f.answered)
 	check("of the good tokens were accepted", res.row.GoodShare(), f.accepted)

@@ -16,12 +16,12 @@ import (
 func logFaults() []fault {
 	return []fault{
 		{name: "the log's leader killed", part: theLog, inject: killLeader, heal: restartNodes, answered: 0.99},
-		{name: "quorum of the log lost", part: theLog, inject: killNodes(2), heal: restartNodes, answered: 0.99},
-		{name: "NATS gone", part: theLog, inject: killNodes(3), heal: restartNodes, answered: 0.99},
-		{name: "NATS stopped", part: theLog, inject: stopNodes, heal: wakeNodes, answered: 0.99},
+		{name: "quorum of the log lost", part: theLog, elects: true, inject: killNodes(2), heal: restartNodes, answered: 0.99},
+		{name: "NATS gone", part: theLog, elects: true, inject: killNodes(3), heal: restartNodes, answered: 0.99},
+		{name: "NATS stopped", part: theLog, elects: true, inject: stopNodes, heal: wakeNodes, answered: 0.99},
 		{name: "NATS away while users log out", part: links, recent: true, inject: cutEveryLog, while: logOutMeanwhile, heal: returnAndWatch,
 			answered: 0.99, after: refusedMeanwhile},
-		{name: "NATS restarted empty", part: theLog, loses: true, inject: wipeLog, heal: nothing},
+		{name: "NATS restarted empty", part: theLog, elects: true, loses: true, inject: wipeLog, heal: nothing},
 		{name: "stream deleted", part: theLog, loses: true, inject: onStream(deleteStream), heal: nothing},
 		{name: "stream purged", part: theLog, loses: true, inject: onStream(purgeStream), heal: nothing},
 		{name: "stream's tail deleted", part: theLog, loses: true, inject: onStream(deleteTail), heal: nothing},

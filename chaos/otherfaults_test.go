@@ -18,7 +18,7 @@ const slowLink = 25 * time.Millisecond
 
 func otherFaults() []fault {
 	return []fault{
-		{name: "NATS and Redis gone", part: all, inject: killServers, heal: restartServers, after: refusedUnknown},
+		{name: "NATS and Redis gone", part: all, elects: true, inject: killServers, heal: restartServers, after: refusedUnknown},
 		{name: "every link slow", part: links, inject: slowDown, heal: speedUp, answered: 0.99},
 		{name: "clocks wrong", part: all, inject: shiftClocks, heal: rightClocks},
 		{name: "every message again", part: theLog, inject: duplicate, heal: nothing, accepted: 0.999},
