@@ -44,10 +44,10 @@ chaos: ## Run the long fault runs, CHAOS_DURATION=60s for each fault
 	@scripts/ensure-cc
 	CGO_ENABLED=1 CURFEW_CHAOS=long CHAOS_DURATION=$(CHAOS_DURATION) $(GO) test -race -count=1 -timeout 0 -v -run TestLong ./chaos
 
-cluster: build ## Start NATS, Redis, two issuers and three edges as processes
+cluster: build ## Start NATS, Redis, two issuers and three edges as processes; TLS=1 encrypts everything
 	@scripts/ensure-redis
 	@$(GO) build -o bin/cluster ./deploy/cluster
-	@exec bin/cluster
+	@exec bin/cluster $(if $(TLS),-tls)
 
 clean: ## Delete what was built
 	rm -rf bin

@@ -37,7 +37,9 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	removeCerts()
+	os.Exit(code)
 }
 
 // attack runs a in a process of its own, of the lowest priority: an attacker

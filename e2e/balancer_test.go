@@ -43,18 +43,18 @@ func balance(t *testing.T, services []*service) *balancer {
 			t.Fatal(err)
 		}
 		of := &backendOf{service: s, proxy: httputil.NewSingleHostReverseProxy(target)}
-		of.proxy.Transport = &http.Transport{MaxIdleConnsPerHost: 32}
+		of.proxy.Transport = &http.Transport{MaxIdleConnsPerHost: 32, TLSClientConfig: trusting()}
 		of.proxy.ErrorHandler = b.lost(of)
 		of.ready.Store(true)
 		b.backends = append(b.backends, of)
 	}
-	b.Server = httptest.NewServer(b)
+	b.Server = secureServer(t, b)
 	ctx, stop := context.WithCancel(t.Context())
 	var looking sync.WaitGroup
 	for _, of := range b.backends {
 		looking.Go(func() { of.look(ctx) })
 	}
-	t.Cleanup(func() { stop(); looking.Wait(); b.Close() })
+	t.Cleanup(func() { stop(); looking.Wait() })
 	return b
 }
 

@@ -22,7 +22,9 @@ var client = &http.Client{
 // thousands of calls do not use up the ports.
 func keeping() *http.Transport {
 	tr := http.DefaultTransport.(*http.Transport).Clone()
-	tr.MaxIdleConnsPerHost = clients
+	tr.MaxIdleConnsPerHost, tr.TLSClientConfig = clients, trusting()
+	tr.Protocols = new(http.Protocols)
+	tr.Protocols.SetHTTP1(true) // some calls say what HTTP/2 has no words for
 	return tr
 }
 

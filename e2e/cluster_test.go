@@ -138,7 +138,7 @@ func newSetup(t *testing.T) *setup {
 func (s *setup) servers(t *testing.T) (*backend.NATS, *backend.Redis) {
 	t.Helper()
 	log := s.startNATS(t, 0)
-	redis := testenv.Redis(t, backend.RedisOptions{Dir: filepath.Join(s.dir, "redis"), AppendOnly: true, Password: s.redisPassword})
+	redis := testenv.Redis(t, backend.RedisOptions{Dir: filepath.Join(s.dir, "redis"), AppendOnly: true, Password: s.redisPassword, Certs: certs})
 	s.natsHost, s.redisURL = log.Host(), redis.URL()
 	return log, redis
 }
@@ -146,7 +146,7 @@ func (s *setup) servers(t *testing.T) (*backend.NATS, *backend.Redis) {
 func (s *setup) startNATS(t *testing.T, port int) *backend.NATS {
 	t.Helper()
 	return testenv.NATSProcess(t, backend.NATSOptions{
-		Dir: filepath.Join(s.dir, "nats"), Port: port, Config: s.layout.Config, Env: s.layout.Env, Login: s.layout.Login(nats.Keeper),
+		Dir: filepath.Join(s.dir, "nats"), Port: port, Config: s.layout.Config, Env: s.layout.Env, Certs: certs, Login: s.layout.Login(nats.Keeper),
 	})
 }
 

@@ -113,7 +113,7 @@ func findWrongClock(t *testing.T, w *ward) {
 			Env: append(w.common("edge"), "CURFEW_LISTEN="+port.Loopback(w.ports[3]), "CURFEW_EDGE_ID=edge-2", wardStaleness),
 		}
 		shifted.Apply(&spec, off)
-		edge := &service{Process: testenv.Process(t, spec), url: "http://" + port.Loopback(w.ports[3])}
+		edge := &service{Process: testenv.Process(t, spec), url: "https://" + port.Loopback(w.ports[3])}
 		edge.awaitReady(t)
 		all := w.finds(t, []string{"clock edge-2"}, edge)
 		word := map[bool]string{true: "behind", false: "ahead"}[off < 0]
@@ -131,7 +131,7 @@ func findStateless(t *testing.T, w *ward) {
 }
 
 func findStopped(t *testing.T, w *ward) {
-	edge := w.second(t, "CURFEW_EDGE_URL=http://"+port.Loopback(w.ports[3]))
+	edge := w.second(t, "CURFEW_EDGE_URL=https://"+port.Loopback(w.ports[3]))
 	w.reported(t, "edge-2", edge.url)
 	testenv.Must(t, edge.Pause())
 	w.finds(t, []string{"edge edge-2"}, edge)
@@ -142,7 +142,7 @@ func findStopped(t *testing.T, w *ward) {
 // findCutOff: an edge that the issuer has lost sight of serves on.
 func findCutOff(t *testing.T, w *ward) {
 	between := testenv.Proxy(t, w.natsHost)
-	w.second(t, w.natsAt("edge", between.Addr()), "CURFEW_EDGE_URL=http://"+port.Loopback(w.ports[3]))
+	w.second(t, w.natsAt("edge", between.Addr()), "CURFEW_EDGE_URL=https://"+port.Loopback(w.ports[3]))
 	w.reported(t, "edge-2", `"fresh"`)
 	testenv.Must(t, between.Stall())
 	w.reported(t, "edge-2", `"state":"gone"`)
@@ -154,7 +154,7 @@ func findCutOff(t *testing.T, w *ward) {
 
 // passOverKilled: of an edge whose process has ended it warns.
 func passOverKilled(t *testing.T, w *ward) {
-	edge := w.second(t, "CURFEW_EDGE_URL=http://"+port.Loopback(w.ports[3]))
+	edge := w.second(t, "CURFEW_EDGE_URL=https://"+port.Loopback(w.ports[3]))
 	w.reported(t, "edge-2", `"fresh"`)
 	testenv.Must(t, edge.Kill())
 	w.reported(t, "edge-2", `"state":"gone"`)

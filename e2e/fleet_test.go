@@ -91,7 +91,7 @@ func (c *cluster) revokeConfirmed(t *testing.T, at *service, body string) {
 // logged counts the revocations in the log, by subject.
 func (c *cluster) logged(t *testing.T) map[string]uint64 {
 	t.Helper()
-	nc, err := nats.Connect(c.nats.URL())
+	nc, err := nats.Connect(c.nats.URL(), c.nats.Options()...)
 	testenv.Must(t, err)
 	defer nc.Close()
 	js, err := jetstream.New(nc)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"testing"
 	"time"
@@ -30,8 +29,7 @@ func newProvider(t *testing.T) *provider {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	testenv.Must(t, err)
 	mux := http.NewServeMux()
-	s := httptest.NewServer(mux)
-	t.Cleanup(s.Close)
+	s := secureServer(t, mux)
 	serve := func(path string, body any) {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(body) })
 	}
@@ -47,7 +45,7 @@ func trustedIssuers(providers []*provider) string {
 	list := []map[string]any{}
 	for _, p := range providers {
 		list = append(list, map[string]any{
-			"issuer": p.url, "audience": "api", "max_lifetime": "30m", "types": []string{"JWT"},
+			"issuer": p.url, "ca": authority(), "audience": "api", "max_lifetime": "30m", "types": []string{"JWT"},
 			"claims": map[string]any{"roles": "realm_access.roles"},
 		})
 	}

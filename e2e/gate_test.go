@@ -16,7 +16,7 @@ type gate struct {
 
 func newGate(t *testing.T) *gate {
 	g := &gate{arrived: make(chan struct{}), open: make(chan struct{})}
-	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	g.Server = secureServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		close(g.arrived)
 		select {
 		case <-g.open:
@@ -24,7 +24,6 @@ func newGate(t *testing.T) *gate {
 		}
 		io.WriteString(w, "at last")
 	}))
-	t.Cleanup(g.Close)
 	return g
 }
 

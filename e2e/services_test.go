@@ -6,22 +6,22 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/curfew-auth/curfew/internal/devcerts"
 	"github.com/curfew-auth/curfew/internal/testenv"
 	"github.com/curfew-auth/curfew/internal/testenv/backend"
 	"github.com/curfew-auth/curfew/internal/testenv/port"
 	"github.com/curfew-auth/curfew/internal/testenv/proc"
 )
 
-func (s *setup) issuerURL() string { return "http://" + port.Loopback(s.ports[0]) }
+func (s *setup) issuerURL() string { return "https://" + port.Loopback(s.ports[0]) }
 
 // common holds what a service is told: everything through the
 // environment, and the most talkative log, since secrets are looked for there.
 // Where nobody balances load, they need not wait for it.
 func (s *setup) common(user string) []string {
-	return []string{
-		s.natsAt(user, s.natsHost), "CURFEW_NATS_JS_PREFIX=" + s.apiPrefix, "CURFEW_REDIS_URL=" + s.redisURL, "CURFEW_ISSUER_URL=" + s.issuerURL(),
-		"CURFEW_STALENESS=" + staleness.String(), "CURFEW_LOG_LEVEL=debug", "CURFEW_TRUSTED_ISSUERS=" + trustedIssuers(s.providers), "CURFEW_DRAIN_DELAY=0s",
-	}
+	return append(devcerts.Settings(certs, user),
+		s.natsAt(user, s.natsHost), "CURFEW_NATS_JS_PREFIX="+s.apiPrefix, "CURFEW_REDIS_URL="+s.redisURL, "CURFEW_ISSUER_URL="+s.issuerURL(),
+		"CURFEW_STALENESS="+staleness.String(), "CURFEW_LOG_LEVEL=debug", "CURFEW_TRUSTED_ISSUERS="+trustedIssuers(s.providers), "CURFEW_DRAIN_DELAY=0s")
 }
 
 // natsAt is the setting of a user, called as the service is, who reaches NATS there.
@@ -53,7 +53,7 @@ func (s *setup) start(t *testing.T, name, path string, listen int, env ...string
 		Name: name, Path: path, LogFile: log,
 		Env: append(append(s.common(filepath.Base(path)), env...), "CURFEW_LISTEN="+port.Loopback(listen)),
 	})
-	return &service{Process: p, url: "http://" + port.Loopback(listen), logFile: log}
+	return &service{Process: p, url: "https://" + port.Loopback(listen), logFile: log}
 }
 
 // mustEnd waits for the end of a process that has been told to.

@@ -24,7 +24,7 @@ func newLonely(t *testing.T) (s *setup, nats, redis int) {
 	testenv.Must(t, err)
 	s = newSetup(t)
 	s.natsHost = port.Loopback(ports[0])
-	s.redisURL = "redis://:" + s.redisPassword + "@" + port.Loopback(ports[1]) + "/0"
+	s.redisURL = "rediss://:" + s.redisPassword + "@" + port.Loopback(ports[1]) + "/0"
 	return s, ports[0], ports[1]
 }
 
@@ -53,7 +53,7 @@ func TestStartBeforeServers(t *testing.T) {
 	s.do(t, call{url: issuer.url + "/readyz"}).mustRefuse(t, http.StatusServiceUnavailable, "unavailable")
 	checkUseless(t, s, issuer)
 
-	testenv.Redis(t, backend.RedisOptions{Dir: filepath.Join(s.dir, "redis"), Port: redis, Password: s.redisPassword})
+	testenv.Redis(t, backend.RedisOptions{Dir: filepath.Join(s.dir, "redis"), Port: redis, Password: s.redisPassword, Certs: certs})
 	issuer.awaitReady(t)
 	edge.awaitReady(t)
 	s.healthcheck(t, s.bin.Issuer, issuer, 0)
@@ -104,7 +104,7 @@ func (s *service) says(text string) error {
 }
 
 func (s *service) refusesConnections() error {
-	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(s.url, "http://"), time.Second)
+	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(s.url, "https://"), time.Second)
 	if err != nil {
 		return nil
 	}
@@ -114,11 +114,11 @@ func (s *service) refusesConnections() error {
 
 func (s *setup) healthcheck(t *testing.T, path string, of *service, code int) {
 	t.Helper()
-	env := append(s.common(filepath.Base(path)), "CURFEW_LISTEN="+strings.TrimPrefix(of.url, "http://"))
+	env := append(s.common(filepath.Base(path)), "CURFEW_LISTEN="+strings.TrimPrefix(of.url, "https://"))
 	if path == s.bin.Issuer {
 		env = append(env, "CURFEW_KEYS_DIR="+s.keysDir(), "CURFEW_USERS_FILE="+s.usersFile(), "CURFEW_ADMIN_TOKEN_FILE="+s.adminFile())
 	}
-	alone := []string{"healthcheck", "--address", strings.TrimPrefix(of.url, "http://")}
+	alone := []string{"healthcheck", "--tls", "--address", strings.TrimPrefix(of.url, "https://")}
 	for _, o := range []outcome{
 		execute(t, command{path: path, args: []string{"healthcheck"}, env: env}).mustExit(t, code),
 		execute(t, command{path: path, args: alone}).mustExit(t, code), // without any configuration

@@ -30,7 +30,7 @@ type span struct{ trace, id, parent, service, name string }
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
 	r := &receiver{}
-	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+	r.Server = secureServer(t, http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		body, err := io.ReadAll(q.Body)
 		var req collector.ExportTraceServiceRequest
 		if err := errors.Join(err, proto.Unmarshal(body, &req)); err != nil {
@@ -39,7 +39,6 @@ func newReceiver(t *testing.T) *receiver {
 		r.take(&req)
 		w.Header().Set("Content-Type", "application/x-protobuf")
 	}))
-	t.Cleanup(r.Close)
 	return r
 }
 
@@ -81,9 +80,9 @@ func TestTrace(t *testing.T) {
 	r := newReceiver(t)
 	c := &cluster{setup: newSetup(t)}
 	c.startServers(t)
-	tracing := "CURFEW_OTLP_ENDPOINT=" + r.URL
-	c.issuers = []*service{c.issuer(t, 0, tracing)}
-	c.edges = []*service{c.edge(t, 0, tracing), c.edge(t, 1)}
+	tracing := []string{"CURFEW_OTLP_ENDPOINT=" + r.URL, "OTEL_EXPORTER_OTLP_CERTIFICATE=" + authority()}
+	c.issuers = []*service{c.issuer(t, 0, tracing...)}
+	c.edges = []*service{c.edge(t, 0, tracing...), c.edge(t, 1)}
 	for _, s := range c.services() {
 		s.awaitReady(t)
 	}

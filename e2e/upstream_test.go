@@ -3,8 +3,8 @@ package e2e_test
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -23,7 +23,7 @@ type upstream struct {
 
 func newUpstream(t *testing.T) *upstream {
 	u := &upstream{got: make(chan *http.Request, 100)}
-	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	u.Server = secureServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		u.got <- r
@@ -31,7 +31,6 @@ func newUpstream(t *testing.T) *upstream {
 		w.WriteHeader(http.StatusTeapot)
 		w.Write([]byte("short and stout"))
 	}))
-	t.Cleanup(u.Close)
 	return u
 }
 
@@ -123,7 +122,7 @@ func stripIdentity(t *testing.T, c *cluster) {
 // raw sends bytes to edge 3 as they are: net/http would tidy them up.
 func (c *cluster) raw(t *testing.T, request string) int {
 	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(c.edges[2].url, "http://"))
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(c.edges[2].url, "https://"), trusting())
 	testenv.Must(t, err)
 	defer conn.Close()
 	testenv.Must(t, conn.SetDeadline(time.Now().Add(patience)))

@@ -34,7 +34,7 @@ func newWardOf(t *testing.T, s *setup) *ward {
 	w.nats, w.redis = w.servers(t)
 	w.issuer = w.start(t, "issuer-1", w.bin.Issuer, w.ports[0], wardStaleness,
 		"CURFEW_KEYS_DIR="+w.keysDir(), "CURFEW_USERS_FILE="+w.usersFile(), "CURFEW_ADMIN_TOKEN_FILE="+w.adminFile())
-	w.first = w.edge(t, 0, wardStaleness, "CURFEW_EDGE_URL=http://"+port.Loopback(w.ports[2]))
+	w.first = w.edge(t, 0, wardStaleness, "CURFEW_EDGE_URL=https://"+port.Loopback(w.ports[2]))
 	w.issuer.awaitReady(t)
 	w.first.awaitReady(t)
 	return w
@@ -64,7 +64,7 @@ type finding struct{ Check, Who, Result, Text, Do string }
 func (w *ward) curfew(t *testing.T, args string) outcome {
 	t.Helper()
 	return execute(t, command{path: w.bin.Curfew, args: strings.Fields(args), env: []string{
-		"XDG_CONFIG_HOME=" + t.TempDir(), "CURFEW_ISSUER_URL=" + w.issuer.url, "CURFEW_ADMIN_TOKEN_FILE=" + w.adminFile(),
+		"XDG_CONFIG_HOME=" + t.TempDir(), "CURFEW_ISSUER_URL=" + w.issuer.url, "CURFEW_ISSUER_CA=" + authority(), "CURFEW_ADMIN_TOKEN_FILE=" + w.adminFile(),
 	}})
 }
 

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,6 +39,10 @@ type Config struct {
 	// subjects of answers begin with; default _INBOX, and _INBOX is what it MUST
 	// begin with.
 	NATSJSPrefix, NATSInboxPrefix string
+	// NATSTLS verifies the NATS servers, and shows them our certificate; default: by
+	// the scheme of the URL and the system's authorities. RedisTLS and IssuerTLS are
+	// the same for Redis, whose URL must be a rediss one then, and for JWKSURL.
+	NATSTLS, RedisTLS, IssuerTLS *tls.Config
 	// RedisURL is the store to ask when the local copy does not know. Empty:
 	// such requests are refused.
 	RedisURL string

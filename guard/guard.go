@@ -71,7 +71,7 @@ func New(ctx context.Context, cfg Config) (*Guard, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	g := &Guard{config: cfg, watches: newWatches(), changed: make(chan struct{}, 1), poke: make(chan struct{}, 1), keys: cache.NewKeys(), remote: token.NewRemoteKeys(cfg.JWKSURL, nil, cfg.Log)}
+	g := &Guard{config: cfg, watches: newWatches(), changed: make(chan struct{}, 1), poke: make(chan struct{}, 1), keys: cache.NewKeys(), remote: token.NewRemoteKeys(cfg.JWKSURL, token.KeysClient(cfg.IssuerTLS), cfg.Log)}
 	g.store.Store(storeDown)
 	if err := errors.Join(g.openMemory(), g.openServers()); err != nil {
 		g.closeServers()
@@ -121,7 +121,7 @@ func (g *Guard) openServers() (err error) {
 	cfg := g.config
 	var lookup store
 	if cfg.RedisURL != "" {
-		if g.rdb, err = redisstore.Open(cfg.RedisURL, redisstore.Options{Timeout: cfg.lookupTimeout}); err != nil {
+		if g.rdb, err = redisstore.Open(cfg.RedisURL, redisstore.Options{Timeout: cfg.lookupTimeout, TLS: cfg.RedisTLS}); err != nil {
 			return err
 		}
 		if cfg.TracerProvider != nil {
@@ -131,7 +131,8 @@ func (g *Guard) openServers() (err error) {
 	}
 	g.fallback = newFallback(lookup, g.copy.Staleness, g.copy.Now, cfg.Log)
 	g.fallback.timeout = cfg.lookupTimeout
-	if g.nc, err = events.Connect(cfg.NATSURL, cfg.NATSCreds, "curfew edge "+cfg.ID, cfg.Log, events.InboxPrefix(cfg.NATSInboxPrefix)); err != nil {
+	if g.nc, err = events.Connect(cfg.NATSURL, cfg.NATSCreds, "curfew edge "+cfg.ID, cfg.Log,
+		events.InboxPrefix(cfg.NATSInboxPrefix), events.Encrypted(cfg.NATSTLS)); err != nil {
 		return err
 	}
 	log, err := events.NewJetStreamAt(g.nc, cfg.NATSJSPrefix, cfg.Region, 1)

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"crypto/tls"
 	"sync"
 	"time"
 
@@ -21,7 +22,10 @@ type TrustedIssuer struct {
 
 	// JWKSURL is where its keys are. Default: what its OpenID Connect
 	// discovery document says.
-	JWKSURL    string
+	JWKSURL string
+	// TLS verifies the servers of its keys and of that document; default: by the
+	// system's authorities.
+	TLS        *tls.Config
 	Algorithms []string // default: RS256, ES256 and EdDSA
 	// Types are the values of the header typ that access tokens have, the
 	// empty one for none. Default: at+jwt.
@@ -63,7 +67,7 @@ func (g *Guard) openTrusted(own *token.Verifier) (err error) {
 	var rules []token.ForeignConfig
 	g.lives = make(map[string]*life, len(g.config.TrustedIssuers))
 	for _, t := range g.config.TrustedIssuers {
-		keys := token.NewForeignKeys(t.Issuer, t.JWKSURL, g.config.Log)
+		keys := token.NewForeignKeys(t.Issuer, t.JWKSURL, token.KeysClient(t.TLS), g.config.Log)
 		g.foreign = append(g.foreign, keys)
 		of := t.rules(keys)
 		rules = append(rules, of)

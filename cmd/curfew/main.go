@@ -25,7 +25,7 @@ func main() {
 			return &config.Invalid{Reason: "no such command; curfew help lists them"}
 		},
 	}
-	root.AddCommand(upCommand(), demoCommand(), hashPasswordCommand(), hashTokenCommand())
+	root.AddCommand(upCommand(), demoCommand(), hashPasswordCommand(), hashTokenCommand(), devCertsCommand())
 	root.AddCommand(cli.Commands(version.String())...)
 	for _, cmd := range append(root.Commands(), root) {
 		config.Strict(cmd)

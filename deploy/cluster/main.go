@@ -18,6 +18,7 @@ func main() {
 	flag.StringVar(&o.bin, "bin", "bin", "directory of the issuer and edge binaries")
 	flag.StringVar(&o.issuers, "issuers", "8080,8090", "ports of the issuers; 0 for a free one")
 	flag.StringVar(&o.edges, "edges", "8081,8082,8083", "ports of the edges; 0 for a free one")
+	flag.BoolVar(&o.encrypted, "tls", false, "encrypt every connection, with certificates that are made for it")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()

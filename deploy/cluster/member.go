@@ -3,15 +3,18 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/curfew-auth/curfew/deploy/nats"
+	"github.com/curfew-auth/curfew/internal/devcerts"
 	"github.com/curfew-auth/curfew/internal/testenv/poll"
 	"github.com/curfew-auth/curfew/internal/testenv/port"
 	"github.com/curfew-auth/curfew/internal/testenv/proc"
+	"github.com/curfew-auth/curfew/internal/tlsfiles"
 )
 
 // A member is one issuer or edge.
@@ -29,7 +32,7 @@ func (c *cluster) startMembers(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	iss := "http://localhost:" + strconv.Itoa(issuers[0])
+	iss := c.url(issuers[0])
 	for i, p := range issuers {
 		if err := c.add(&c.issuers, o.bin, "issuer", i+1, p, c.issuerEnv(iss)); err != nil {
 			return err
@@ -45,13 +48,26 @@ func (c *cluster) startMembers(ctx context.Context, o options) error {
 
 // sharedEnv: the issuers share one iss, since either may have made a token.
 func (c *cluster) sharedEnv(user, iss string) []string {
-	return []string{
+	env := []string{
 		"CURFEW_NATS_URL=" + c.natsAs(user),
 		"CURFEW_NATS_JS_PREFIX=" + nats.JSPrefix,
 		"CURFEW_REDIS_URL=" + c.redis.URL(),
 		"CURFEW_ISSUER_URL=" + iss,
 		"CURFEW_DRAIN_DELAY=0s", // no load balancer
 	}
+	if c.certs != "" {
+		env = append(env, devcerts.Settings(c.certs, user)...)
+	}
+	return env
+}
+
+// url is where a service on this machine is.
+func (c *cluster) url(listen int) string {
+	scheme := "http"
+	if c.certs != "" {
+		scheme = "https"
+	}
+	return fmt.Sprintf("%s://localhost:%d", scheme, listen)
 }
 
 // natsAs is where a user of the layout logs in.
@@ -65,7 +81,7 @@ func (c *cluster) issuerEnv(iss string) []string {
 }
 
 func (c *cluster) edgeEnv(iss string, n, listen int) []string {
-	return append(c.sharedEnv("edge", iss), "CURFEW_EDGE_ID=edge-"+strconv.Itoa(n), "CURFEW_EDGE_URL=http://localhost:"+strconv.Itoa(listen))
+	return append(c.sharedEnv("edge", iss), "CURFEW_EDGE_ID=edge-"+strconv.Itoa(n), "CURFEW_EDGE_URL="+c.url(listen))
 }
 
 func (c *cluster) add(to *[]*member, bin, kind string, n, listen int, env []string) error {
@@ -77,18 +93,22 @@ func (c *cluster) add(to *[]*member, bin, kind string, n, listen int, env []stri
 	if err != nil {
 		return fmt.Errorf("%w (run make build first)", err)
 	}
-	*to = append(*to, &member{Process: p, url: "http://localhost:" + strconv.Itoa(listen)})
+	*to = append(*to, &member{Process: p, url: c.url(listen)})
 	c.processes = append(c.processes, p)
 	return nil
 }
 
 func (c *cluster) awaitMembers(ctx context.Context) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
 	for _, m := range append(append([]*member{}, c.issuers...), c.edges...) {
 		err := poll.Until(ctx, func() error {
 			if !m.Running() {
 				return poll.Stop(fmt.Errorf("it ended: %s", m.Log()))
 			}
-			return m.ready(ctx)
+			return m.ready(ctx, client)
 		})
 		if err != nil {
 			return fmt.Errorf("%s is not ready: %w", m.Name(), err)
@@ -97,12 +117,20 @@ func (c *cluster) awaitMembers(ctx context.Context) error {
 	return nil
 }
 
-func (m *member) ready(ctx context.Context) error {
+func (c *cluster) client() (*http.Client, error) {
+	if c.certs == "" {
+		return http.DefaultClient, nil
+	}
+	verify, err := tlsfiles.Peer{Files: tlsfiles.Files{CA: devcerts.Cert(c.certs, devcerts.Authority)}}.Config(slog.Default())
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: verify}}, err
+}
+
+func (m *member) ready(ctx context.Context, client *http.Client) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.url+"/readyz", nil)
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/curfew-auth/curfew/deploy/nats"
+	"github.com/curfew-auth/curfew/internal/devcerts"
 	"github.com/curfew-auth/curfew/internal/testenv/backend"
 	"github.com/curfew-auth/curfew/internal/testenv/proc"
 )
@@ -21,11 +22,13 @@ const (
 
 type options struct {
 	bin, issuers, edges string
+	encrypted           bool
 }
 
 // A cluster is everything that was started, in the order of starting.
 type cluster struct {
 	dir       string
+	certs     string // of package devcerts; empty: plain text
 	creds     credentials
 	nats      *backend.NATS
 	redis     *backend.Redis
@@ -61,6 +64,12 @@ func (c *cluster) start(ctx context.Context, o options) error {
 	if c.creds, err = makeCredentials(c.dir); err != nil {
 		return err
 	}
+	if o.encrypted {
+		c.certs = filepath.Join(c.dir, "certs")
+		if err := devcerts.Make(c.certs, nil); err != nil {
+			return err
+		}
+	}
 	if err := c.startServers(ctx); err != nil {
 		return err
 	}
@@ -74,14 +83,14 @@ func (c *cluster) startServers(ctx context.Context) error {
 	}
 	layout := c.creds.nats
 	c.nats, err = backend.StartNATS(ctx, backend.NATSOptions{
-		Bin: bin, Name: "nats", Dir: filepath.Join(c.dir, "nats"), Config: layout.Config, Env: layout.Env, Login: layout.Login(nats.Keeper),
+		Bin: bin, Name: "nats", Dir: filepath.Join(c.dir, "nats"), Config: layout.Config, Env: layout.Env, Login: layout.Login(nats.Keeper), Certs: c.certs,
 	})
 	if err != nil {
 		return err
 	}
 	c.processes = append(c.processes, c.nats.Process)
 	c.redis, err = backend.StartRedis(ctx, backend.RedisOptions{
-		Name: "redis", Dir: filepath.Join(c.dir, "redis"), AppendOnly: true, Password: c.creds.redisPassword,
+		Name: "redis", Dir: filepath.Join(c.dir, "redis"), AppendOnly: true, Password: c.creds.redisPassword, Certs: c.certs,
 	})
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curfew-auth/curfew/internal/devcerts"
 	"github.com/curfew-auth/curfew/internal/testenv"
 	"github.com/curfew-auth/curfew/internal/testenv/ceiling"
 )
@@ -50,7 +51,7 @@ func (s *screen) String() string {
 }
 
 // up runs a cluster of fakes and returns what it printed once it was ready.
-func up(t *testing.T) (text string, cancel func(), ended <-chan error) {
+func up(t *testing.T, encrypted bool) (text string, cancel func(), ended <-chan error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var out screen
@@ -58,7 +59,7 @@ func up(t *testing.T) (text string, cancel func(), ended <-chan error) {
 	var wg sync.WaitGroup
 	bin := fakes(t)
 	ceiling.Of(t, readyWithin+4*stopWithin+time.Minute)
-	o := options{bin: bin, issuers: "0,0", edges: "0,0,0"}
+	o := options{bin: bin, issuers: "0,0", edges: "0,0,0", encrypted: encrypted}
 	wg.Go(func() { result <- run(ctx, o, &out) })
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	testenv.Eventually(t, readyWithin, func() error {
@@ -94,7 +95,7 @@ func find(t *testing.T, text, pattern string) string {
 }
 
 func TestUpAndDown(t *testing.T) {
-	text, cancel, ended := up(t)
+	text, cancel, ended := up(t, false)
 	dir := find(t, text, `logs +(\S+)`)
 	find(t, text, `edge-1 .* process (\d+)\n`)
 	find(t, text, `export (CURFEW_ISSUER_URL=http://\S+ CURFEW_ADMIN_TOKEN=\S+)\n`)
@@ -124,6 +125,27 @@ func TestUpAndDown(t *testing.T) {
 	}
 }
 
+// Each service gets the files that devcerts made, under the settings of the services.
+func TestEncrypted(t *testing.T) {
+	text, _, _ := up(t, true)
+	dir := find(t, text, `logs +(\S+)`)
+	find(t, text, `export (CURFEW_TLS_CERT=\S+edge.crt .*)\n`)
+	find(t, text, `redis +(\S+)`)
+	find(t, text, `(CURFEW_REDIS_URL=rediss://:\S+@\S+)\n`)
+	for name, own := range map[string]string{"issuer-2": "issuer", "edge-3": "edge"} {
+		if url := find(t, text, name+` +(\S+)`); !strings.HasPrefix(url, "https://") {
+			t.Errorf("%s is at %s", name, url)
+		}
+		log, err := os.ReadFile(filepath.Join(dir, name+".log"))
+		testenv.Must(t, err)
+		for _, want := range devcerts.Settings(filepath.Join(dir, "certs"), own) {
+			if !strings.Contains(string(log), want+"\n") {
+				t.Errorf("%s was started without %q", name, want)
+			}
+		}
+	}
+}
+
 func checkEnv(t *testing.T, name, log, iss string) {
 	t.Helper()
 	want := []string{"CURFEW_NATS_URL=nats://" + name[:strings.IndexByte(name, '-')] + ":", "CURFEW_NATS_JS_PREFIX=JS.API\n", "CURFEW_REDIS_URL=redis://:", "CURFEW_LISTEN=127.0.0.1:", "CURFEW_ISSUER_URL=" + iss + "\n"}
@@ -140,7 +162,7 @@ func checkEnv(t *testing.T, name, log, iss string) {
 }
 
 func TestStopsWhenAPartDies(t *testing.T) {
-	text, _, ended := up(t)
+	text, _, ended := up(t, false)
 	http.Get(find(t, text, `edge-2 +(\S+)`) + "/die") // the answer is cut off
 	if err := wait(t, ended); err == nil || !strings.Contains(err.Error(), "edge-2 ended by itself") {
 		t.Fatalf("got %v", err)

@@ -13,7 +13,7 @@ import (
 func serve(t *testing.T, answer http.HandlerFunc) *Client {
 	server := httptest.NewServer(answer)
 	t.Cleanup(server.Close)
-	c := New(server.URL+"/", "test")
+	c := New(server.URL+"/", "test", nil)
 	c.Bearer = "the-admin-token"
 	return c
 }
@@ -86,7 +86,7 @@ func TestPatience(t *testing.T) {
 		{Wait{For: "enforced"}, time.Hour, false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			c := New("http://issuer.test", "test")
+			c := New("http://issuer.test", "test", nil)
 			c.HTTP.Transport = transport(func(r *http.Request) (*http.Response, error) {
 				select {
 				case <-r.Context().Done():

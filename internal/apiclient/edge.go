@@ -3,6 +3,7 @@ package apiclient
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -12,11 +13,8 @@ type Edge struct {
 	c   *Client
 }
 
-// NewEdge returns a client of the edge at a URL.
-func NewEdge(url, version string) *Edge {
-	c := New(url, version)
-	return &Edge{URL: c.Issuer, c: c}
-}
+// Edge returns a client of the edge at a URL, which is verified as the issuer is.
+func (c *Client) Edge(url string) *Edge { return &Edge{URL: strings.TrimRight(url, "/"), c: c} }
 
 // A Status is what an edge says of itself.
 type Status struct {

@@ -4,6 +4,7 @@ package boot
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,12 +20,14 @@ import (
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/front"
 	"github.com/curfew-auth/curfew/internal/redisstore"
+	"github.com/curfew-auth/curfew/internal/tlsfiles"
 )
 
 // Settings are what both services have in common.
 type Settings interface {
 	Level() slog.Level
 	Address() string
+	Listeners() tlsfiles.Files
 	Profiling() string
 }
 
@@ -90,21 +93,35 @@ func serve(ctx context.Context, name, version string, cfg Settings, open func(*s
 // unless it is told the address.
 func healthcheck(cfg Settings) *cobra.Command {
 	var address string
+	var encrypted bool
 	cmd := &cobra.Command{
 		Use: "healthcheck", Short: "exit 0 if the service on this machine is ready",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if address != "" {
-				return front.Healthcheck(cmd.Context(), address)
+				return front.Healthcheck(cmd.Context(), address, anyCertificate(encrypted))
 			}
 			if err := config.Load(cmd, cfg, os.Environ()); err != nil {
 				return err
 			}
-			return front.Healthcheck(cmd.Context(), cfg.Address())
+			own, err := tlsfiles.Own(cfg.Listeners())
+			if err != nil {
+				return err
+			}
+			return front.Healthcheck(cmd.Context(), cfg.Address(), own)
 		},
 	}
 	config.Bind(cmd, cfg)
 	cmd.Flags().StringVar(&address, "address", "", "`host:port` that it listens on; no other setting is then read")
+	cmd.Flags().BoolVar(&encrypted, "tls", false, "with --address: it speaks TLS, with whatever certificate")
 	return cmd
+}
+
+// anyCertificate is for a question whose answer is worth nothing to anybody else.
+func anyCertificate(encrypted bool) *tls.Config {
+	if !encrypted {
+		return nil
+	}
+	return &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}
 }
 
 // Main runs a command until it is done or the process is told to stop, and

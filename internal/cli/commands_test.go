@@ -16,7 +16,7 @@ import (
 // open opens a session for a user of the test's own, as a backend would.
 func (s *shell) open(user, tenant string) apiclient.Grant {
 	s.t.Helper()
-	c := apiclient.New(s.cluster.IssuerURL, "test")
+	c := apiclient.New(s.cluster.IssuerURL, "test", nil)
 	c.Bearer = s.cluster.AdminToken
 	g, err := c.OpenSession(s.t.Context(), apiclient.Opening{
 		UserID: user, Tenant: tenant, Device: apiclient.Device{ID: "d1", Kind: "web", Name: "Firefox"}, IP: "203.0.113.9",
@@ -30,7 +30,7 @@ func (s *shell) refuses(access, code string) {
 	s.t.Helper()
 	for _, edge := range s.cluster.EdgeURLs {
 		testenv.Eventually(s.t, 30*time.Second, func() error {
-			_, err := apiclient.NewEdge(edge, "test").Whoami(s.t.Context(), access)
+			_, err := apiclient.New(s.cluster.IssuerURL, "test", nil).Edge(edge).Whoami(s.t.Context(), access)
 			if apiclient.Code(err) == code {
 				return nil
 			}
@@ -122,7 +122,7 @@ func TestSessionsOfAnybody(t *testing.T) {
 	s.run("sessions", "list", "--user", "u-list", "--tenant", "acme").exits(0).hides(g.AccessToken).golden("sessions-user")
 	s.run("sessions", "list", "--user", "u-list").exits(0).golden("sessions-none")
 	s.run("sessions", "list", "--tenant", "acme").exits(2)
-	c := apiclient.New(s.cluster.IssuerURL, "test")
+	c := apiclient.New(s.cluster.IssuerURL, "test", nil)
 	c.Bearer = s.cluster.AdminToken
 	_, err := c.OpenSession(t.Context(), apiclient.Opening{UserID: "u-evil", Device: apiclient.Device{Name: "a\u202eb\x1b[2Jc"}})
 	testenv.Must(t, err)

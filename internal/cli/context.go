@@ -3,12 +3,14 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/curfew-auth/curfew/internal/cli/contexts"
 	"github.com/curfew-auth/curfew/internal/config"
+	"github.com/curfew-auth/curfew/internal/tlsfiles"
 )
 
 func contextCommand() *cobra.Command {
@@ -29,7 +31,10 @@ func contextAdd() *cobra.Command {
 			if err := checkContext(c); err != nil {
 				return err
 			}
-			var err error
+			err := keepFiles(&c, serverFiles(o.server))
+			if err != nil {
+				return err
+			}
 			if c.AdminToken, err = o.adminSecret(cmd); err != nil {
 				return err
 			}
@@ -44,6 +49,7 @@ func contextAdd() *cobra.Command {
 	f.StringVar(&o.issuer, "issuer", "", "`URL` of the issuer")
 	f.StringVar(&o.admin, "admin-url", "", "`URL` of the admin calls, where the issuer has a listener for them")
 	f.StringArrayVar(&edges, "edge", nil, "`URL` of an edge, for doctor; any number of times")
+	bindServer(f, &o.server)
 	f.StringVar(&o.adminTokenFile, "admin-token-file", "", "`file` with an admin's token to keep, - for standard input (or CURFEW_ADMIN_TOKEN)")
 	return cmd
 }
@@ -58,6 +64,25 @@ func checkContext(c contexts.Context) error {
 	for _, e := range c.Edges {
 		if err := contexts.CheckURL(e); err != nil {
 			return usage("--edge: %v", err)
+		}
+	}
+	return nil
+}
+
+// keepFiles: commands find them from whatever directory they are called in.
+func keepFiles(c *contexts.Context, files tlsfiles.Files) (err error) {
+	if err := files.Check(); err != nil {
+		return usage("--ca, --cert and --key: %v", err)
+	}
+	for _, f := range []struct {
+		from string
+		to   *string
+	}{{files.CA, &c.CA}, {files.Cert, &c.Cert}, {files.Key, &c.Key}} {
+		if f.from == "" {
+			continue
+		}
+		if *f.to, err = filepath.Abs(f.from); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -69,7 +69,7 @@ func newShell(t *testing.T) *shell {
 // now: they report once a second, and a cluster may be younger.
 func (s *shell) awaitReports() {
 	s.t.Helper()
-	c := apiclient.New(s.cluster.IssuerURL, "test")
+	c := apiclient.New(s.cluster.IssuerURL, "test", nil)
 	c.Bearer = s.cluster.AdminToken
 	testenv.Eventually(s.t, time.Minute, func() error {
 		f, err := c.Fleet(s.t.Context())

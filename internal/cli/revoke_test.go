@@ -78,7 +78,7 @@ func TestDryRun(t *testing.T) {
 	s.run("revoke", "user", "u-nobody", "--dry-run").exits(1).says("not_found")
 	s.run("revoke", "all", "--dry-run").exits(0).prints("would end")
 	testenv.Eventually(t, 30*time.Second, func() error {
-		_, err := apiclient.NewEdge(s.cluster.EdgeURLs[0], "test").Whoami(t.Context(), g.AccessToken)
+		_, err := apiclient.New(s.cluster.IssuerURL, "test", nil).Edge(s.cluster.EdgeURLs[0]).Whoami(t.Context(), g.AccessToken)
 		if err != nil && apiclient.Code(err) != "freshness_unknown" { // as a busy machine may for a moment
 			return poll.Stop(err)
 		}

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/curfew-auth/curfew/internal/apiclient"
 	"github.com/curfew-auth/curfew/internal/cli/contexts"
+	"github.com/curfew-auth/curfew/internal/tlsfiles"
 )
 
 const (
@@ -39,7 +41,15 @@ func (o *options) target(cmd *cobra.Command) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.client = apiclient.New(issuer, o.version)
+	files := serverFiles(o.server)
+	if files == (tlsfiles.Files{}) {
+		files = t.known.Server()
+	}
+	server, err := tlsfiles.Peer{Files: files}.Config(slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, usage("--ca, --cert and --key, or CURFEW_ISSUER_CA, _CERT and _KEY: %v", err)
+	}
+	t.client = apiclient.New(issuer, o.version, server)
 	if t.client.Admin = o.admin; o.admin == "" {
 		t.client.Admin = t.known.AdminURL
 	} else if err := contexts.CheckURL(o.admin); err != nil {

@@ -35,6 +35,8 @@ type Common struct {
 	AllowedOrigins string `koanf:"allowed_origins" usage:"origins, separated by commas, whose pages may use cookies here besides our own"`
 
 	TrustedIssuers TrustedIssuers `koanf:"trusted_issuers" usage:"other issuers whose tokens are accepted and can be revoked: a YAML list"`
+
+	Encryption
 }
 
 // maxPrefix bounds a prefix of subjects, in bytes.
@@ -72,6 +74,7 @@ func (c Common) Validate() error {
 func (c Common) check(p *checks) {
 	p.address("listen", c.Listen)
 	c.checkNATS(p)
+	c.Encryption.check(p, c.RedisURL)
 	if c.RedisURL != "" && c.RedisURL != NoRedis {
 		p.link("redis_url", c.RedisURL, "redis", "rediss", "unix")
 	}

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/curfew-auth/curfew/internal/tlsfiles"
 )
 
 // Edge is the configuration of an edge.
@@ -26,6 +28,9 @@ type Edge struct {
 	UpstreamTimeout time.Duration `koanf:"upstream_timeout" default:"1m" usage:"how long the API may take to begin its answer"`
 	UpstreamStall   time.Duration `koanf:"upstream_stall" default:"1m" usage:"how long a client may neither send the next bytes of a body nor take those of an answer"`
 	UpstreamMaxBody int           `koanf:"upstream_max_body" default:"1073741824" usage:"bytes that a request body to the API may have"`
+	UpstreamCA      string        `koanf:"upstream_ca" usage:"PEM file with the authorities of the API; empty: the system's"`
+	UpstreamCert    string        `koanf:"upstream_cert" usage:"PEM file with our certificate for an API that asks for one"`
+	UpstreamKey     string        `koanf:"upstream_key" usage:"PEM file with the key of upstream_cert"`
 	TrustedProxies  string        `koanf:"trusted_proxies" usage:"networks, separated by commas, whose X-Forwarded-* headers are passed on to the API"`
 	ExtAuthzListen  string        `koanf:"ext_authz_listen" usage:"address to answer Envoy's ext_authz over gRPC on; empty: not at all"`
 	// IdentityHeaders begins the names of the headers that say whose a request is.
@@ -84,6 +89,7 @@ func (c Edge) Validate() error {
 	if c.Upstream != "" {
 		p.plainLink("upstream", c.Upstream)
 	}
+	p.tlsFiles("upstream_", c.API().Files)
 	if c.ExtAuthzListen != "" {
 		p.address("ext_authz_listen", c.ExtAuthzListen)
 		p.that("ext_authz_listen", c.ExtAuthzListen != c.Listen, "want another address than listen, which speaks HTTP")
@@ -113,6 +119,11 @@ func (c Edge) Validate() error {
 		"want 0s to %v, got %v: a revocation outlives the tokens by 15m0s, which must cover the leeway, the staleness bound and a clock that is 10m0s behind", maxLeeway, c.Leeway)
 	checkSecret(&p, c.HS256Secret)
 	return p.err()
+}
+
+// API is how the upstream is verified, and what it is shown.
+func (c Edge) API() tlsfiles.Peer {
+	return tlsfiles.Peer{Files: tlsfiles.Files{Cert: c.UpstreamCert, Key: c.UpstreamKey, CA: c.UpstreamCA}, Unverified: c.skips(peerUpstream)}
 }
 
 // Resolve fills in the defaults that depend on other settings or on the

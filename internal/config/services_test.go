@@ -100,13 +100,14 @@ func TestEdgeWithoutRedis(t *testing.T) {
 
 // The names are part of CONTRACT: none may go, none may come unnoticed.
 func TestNamesOfSettings(t *testing.T) {
-	const common = "listen nats_url nats_creds nats_js_prefix nats_inbox_prefix redis_url issuer_url audience staleness log_level region drain_delay otlp_endpoint otlp_sample pprof_listen allowed_origins trusted_issuers"
+	const common = "listen nats_url nats_creds nats_js_prefix nats_inbox_prefix redis_url issuer_url audience staleness log_level region drain_delay otlp_endpoint otlp_sample pprof_listen allowed_origins trusted_issuers " +
+		"tls_cert tls_key tls_client_ca nats_ca nats_cert nats_key redis_ca redis_cert redis_key issuer_ca issuer_cert issuer_key insecure_skip_verify"
 	for cfg, more := range map[any]string{
 		&config.Issuer{}: "key_algorithm hs256_secret key_publish_delay key_retire_margin key_rotate_every audit_max_age audit_max_bytes event_streams refresh_alarm_count refresh_alarm_window keys_dir users_file admin_token admins admin_role admin_listen nats_replicas access_ttl refresh_ttl session_max refresh_grace sliding bind_device session_limit " +
 			"session_limit_per_kind session_limit_policy login_lock_threshold login_lock_window login_lock_duration " +
 			"login_ip_limit login_ip_window hash_concurrency hash_memory hash_passes users_file_writable " +
 			"login_webhook_url login_webhook_secret login_webhook_insecure trusted_proxies",
-		&config.Edge{}: "edge_id edge_url jwks_url fail_mode check_mode check_modes cache_entries upstream upstream_timeout upstream_stall upstream_max_body trusted_proxies ext_authz_listen identity_headers leeway hs256_secret assertion assertion_key renew renew_url renew_before renew_header",
+		&config.Edge{}: "edge_id edge_url jwks_url fail_mode check_mode check_modes cache_entries upstream upstream_timeout upstream_stall upstream_max_body upstream_ca upstream_cert upstream_key trusted_proxies ext_authz_listen identity_headers leeway hs256_secret assertion assertion_key renew renew_url renew_before renew_header",
 	} {
 		var got []string
 		for _, attr := range config.Redacted(cfg) {

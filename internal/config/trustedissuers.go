@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/curfew-auth/curfew/internal/tlsfiles"
 )
 
 const (
@@ -42,6 +44,7 @@ type TrustedIssuer struct {
 	// An issuer needs the rest for what whoever holds a token may revoke.
 	Audience      string        `yaml:"audience"`
 	JWKSURL       string        `yaml:"jwks_url"` // empty: by OIDC discovery
+	CA            string        `yaml:"ca"`       // PEM file: authorities of the servers of its keys; empty: the system's
 	Algorithms    []string      `yaml:"algorithms"`
 	Types         []string      `yaml:"types"` // values of the header typ; "absent" for none
 	Claims        ClaimNames    `yaml:"claims"`
@@ -89,6 +92,9 @@ func (t TrustedIssuer) Tenant() string {
 	}
 	return cmp.Or(t.DefaultTenant, tenantOfTokens)
 }
+
+// Server is how the servers of its keys are verified.
+func (t TrustedIssuer) Server() tlsfiles.Peer { return tlsfiles.Peer{Files: tlsfiles.Files{CA: t.CA}} }
 
 // HeaderTypes are the Types as a token has them.
 func (t TrustedIssuer) HeaderTypes() []string {
@@ -154,6 +160,9 @@ func (t TrustedIssuer) check(p *checks) {
 		p.plainLink("issuer", t.Issuer) // which discovery needs
 	} else if u := p.link("jwks_url", t.JWKSURL, "https", "http"); u != nil {
 		p.that("jwks_url", u.User == nil && u.Fragment == "", "must not hold a user name, a password or a fragment")
+	}
+	if err := t.Server().Check(); err != nil {
+		p.that("ca", false, "%v", err)
 	}
 	for _, alg := range t.Algorithms {
 		p.oneOf("algorithms", alg, foreignAlgorithms...)

@@ -11,13 +11,15 @@ var allowed = map[string][]string{
 	"api":                {},
 	"internal/apiclient": {},
 	"internal/cache":     {},
-	"internal/config":    {},
+	"internal/config":    {"internal/tlsfiles"},
 	"internal/crash":     {},
 	"internal/deptest":   {},
+	"internal/devcerts":  {},
 	"internal/embedded":  {},
 	"internal/events":    {},
 	"internal/fleet":     {"internal/events"},
 	"internal/front":     {},
+	"internal/tlsfiles":  {},
 	"internal/token":     {},
 	"internal/trace":     {},
 	"internal/version":   {},
@@ -38,22 +40,25 @@ var allowed = map[string][]string{
 	"guard/grpcguard":  {"guard"},
 
 	// The services, and what runs them.
-	"internal/edge": {"api", "guard", "internal/config", "internal/front", "internal/trace"},
+	"internal/edge": {"api", "guard", "internal/config", "internal/front", "internal/tlsfiles", "internal/trace"},
 	"internal/issuer": {
 		"api",
 		"internal/audit", "internal/commit", "internal/config", "internal/events", "internal/fleet", "internal/front",
-		"internal/redisstore", "internal/session", "internal/token", "internal/trace", "internal/version", "internal/webhook",
+		"internal/redisstore", "internal/session", "internal/tlsfiles", "internal/token", "internal/trace", "internal/version", "internal/webhook",
 	},
-	"internal/boot": {"internal/config", "internal/front", "internal/redisstore"},
+	"internal/boot": {"internal/config", "internal/front", "internal/redisstore", "internal/tlsfiles"},
 	"internal/up":   {"internal/config", "internal/edge", "internal/embedded", "internal/issuer", "internal/session"},
 	"internal/demo": {"internal/up"},
 
 	// The command line of operators, a client like any other.
 	"internal/cli": {
-		"internal/apiclient", "internal/cli/contexts", "internal/cli/doctor", "internal/config", "internal/token",
+		"internal/apiclient", "internal/cli/contexts", "internal/cli/doctor", "internal/config", "internal/tlsfiles", "internal/token",
 	},
 	"internal/cli/doctor":   {"internal/apiclient"},
-	"internal/cli/contexts": {},
+	"internal/cli/contexts": {"internal/tlsfiles"},
+
+	// Real servers of the tests, which the library packages do not know of.
+	"internal/testenv/backend": {"internal/devcerts", "internal/tlsfiles"},
 
 	// Conformance suites and doubles.
 	"api/apitest":                   {"api"},

@@ -3,6 +3,7 @@ package edge
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,6 +20,7 @@ import (
 	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/front"
+	"github.com/curfew-auth/curfew/internal/tlsfiles"
 	"github.com/curfew-auth/curfew/internal/trace"
 )
 
@@ -34,9 +36,12 @@ type Edge struct {
 	// origins may use cookies here.
 	origins front.Origins
 	drain   *front.Drain
-	traces  *trace.Provider // nil without tracing
-	renewer *renewer        // nil without silent renewal
-	app     *fiber.App
+	// encryption is that of the listener, and doorEncryption that of ext_authz_listen;
+	// nil: they speak plain text.
+	encryption, doorEncryption *tls.Config
+	traces                     *trace.Provider // nil without tracing
+	renewer                    *renewer        // nil without silent renewal
+	app                        *fiber.App
 	// upstream is nil for an edge that only decides. Such an edge is Fiber
 	// alone; with an upstream it is Fiber behind net/http (docs/adr/0009).
 	upstream *upstream
@@ -56,10 +61,17 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 		log.Warn("hs256_secret: whoever reads it here can sign tokens for anybody; docs/keys.md says what to use instead")
 	}
 	warnOfPlainKeys(cfg.TrustedIssuers, log)
-	if cfg.Renew {
-		e.renewer = newRenewer(cfg.RenewURL, registry, log)
-	}
 	var err error
+	if err := e.openTLS(); err != nil {
+		return nil, fmt.Errorf("edge: %w", err)
+	}
+	peers, err := newPeers(cfg, log)
+	if err != nil {
+		return nil, fmt.Errorf("edge: %w", err)
+	}
+	if cfg.Renew {
+		e.renewer = newRenewer(cfg.RenewURL, peers.issuer, registry, log)
+	}
 	if e.traces, err = trace.Open(context.Background(), trace.Config{
 		Endpoint: cfg.OTLPEndpoint, Sample: cfg.OTLPSample, Service: "curfew-edge", Instance: cfg.EdgeID, Log: log,
 	}); err != nil {
@@ -70,14 +82,15 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 		NATSURL: cfg.NATSURL, NATSCreds: cfg.NATSCreds, NATSJSPrefix: cfg.NATSJSPrefix, NATSInboxPrefix: cfg.NATSInboxPrefix, RedisURL: cfg.RedisURL,
 		Issuer: cfg.IssuerURL, Audience: cfg.Audience, JWKSURL: cfg.JWKSURL,
 		Staleness: cfg.Staleness, Leeway: cfg.Leeway, CacheEntries: cfg.CacheEntries,
-		HS256Secret: cfg.HS256Secret, TrustedIssuers: trusted(cfg.TrustedIssuers),
+		HS256Secret: cfg.HS256Secret, TrustedIssuers: peers.trusted,
+		NATSTLS: peers.nats, RedisTLS: peers.redis, IssuerTLS: peers.issuer,
 		FailOpen: cfg.FailMode == "allow", Mode: e.modes.strictest,
 		Log: log, Registerer: registry, TracerProvider: e.traces.API(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("edge: %w", err)
 	}
-	if e.app, err = e.newApp(registry); err != nil {
+	if e.app, err = e.newApp(registry, peers.upstream); err != nil {
 		e.guard.Close()
 		return nil, fmt.Errorf("edge: %w", err)
 	}
@@ -85,6 +98,18 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 		e.extAuthz = newExtAuthz(e.app, newNaming(cfg.IdentityHeaders))
 	}
 	return e, nil
+}
+
+func (e *Edge) openTLS() (err error) {
+	files, protocols := e.config.Listeners(), front.FiberProtocols
+	if e.config.Upstream != "" {
+		protocols = front.HTTPProtocols
+	}
+	if e.encryption, err = tlsfiles.Server(files, e.log, protocols...); err != nil {
+		return err
+	}
+	e.doorEncryption, err = tlsfiles.Server(files, e.log, front.HTTP2)
+	return err
 }
 
 // Run serves on ln until ctx ends, then drains.
@@ -98,7 +123,7 @@ func (e *Edge) Run(ctx context.Context, ln net.Listener) error {
 		if err != nil {
 			return errors.Join(fmt.Errorf("edge: ext_authz_listen: %w", err), ln.Close())
 		}
-		running.Go(func() error { return e.extAuthz.serve(ctx, asked, e.config.DrainDelay) })
+		running.Go(func() error { return e.extAuthz.serve(ctx, asked, e.doorEncryption, e.config.DrainDelay) })
 	}
 	running.Go(func() error { return e.serve(ctx, ln) })
 	return running.Wait()
@@ -106,15 +131,15 @@ func (e *Edge) Run(ctx context.Context, ln net.Listener) error {
 
 func (e *Edge) serve(ctx context.Context, ln net.Listener) error {
 	if e.upstream == nil {
-		return front.Serve(ctx, e.app, ln, e.drain)
+		return front.Serve(ctx, e.app, ln, e.encryption, e.drain)
 	}
-	return front.ServeHTTP(ctx, front.Bridge(e.app, e.drain), ln, e.drain)
+	return front.ServeHTTP(ctx, front.Bridge(e.app, e.drain), ln, e.encryption, e.drain)
 }
 
 // Ready returns nil once the edge has been fresh, until it drains.
 func (e *Edge) Ready() error { return cmp.Or(e.drain.Ready(), e.guard.Ready()) }
 
-func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
+func (e *Edge) newApp(registry *prometheus.Registry, toUpstream *tls.Config) (*fiber.App, error) {
 	app := front.NewApp(front.AppConfig{
 		Name: "curfew edge", Log: e.log, Registry: registry, Origins: e.origins, Drain: e.drain, Tracer: e.traces.Tracer(),
 	})
@@ -143,7 +168,7 @@ func (e *Edge) newApp(registry *prometheus.Registry) (*fiber.App, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.upstream = newUpstream(e.config, target, trusted)
+	e.upstream = newUpstream(e.config, target, toUpstream, trusted)
 	e.upstream.asserts = asserts
 	e.upstream.check, e.upstream.live, e.upstream.bound = e.check, e.guard.CheckLive, e.guard.Bound
 	e.upstream.origins, e.upstream.ending = e.origins, e.drain.Begun()

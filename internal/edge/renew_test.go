@@ -28,7 +28,7 @@ func renewerAt(t *testing.T, handler http.HandlerFunc) *renewer {
 	ceiling.Of(t, hangs)
 	s := httptest.NewServer(handler)
 	t.Cleanup(s.Close)
-	return newRenewer(s.URL+"/v1/refresh", prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	return newRenewer(s.URL+"/v1/refresh", nil, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 }
 
 const goodGrant = `{"access_token":"a","refresh_token":"r2","refresh_expires_in":60,"new":"field"}`
@@ -89,7 +89,7 @@ func (a *answering) RoundTrip(*http.Request) (*http.Response, error) {
 func TestRenewalsAreShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		issuer := &answering{gate: make(chan struct{})}
-		r := newRenewer("http://issuer/v1/refresh", prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+		r := newRenewer("http://issuer/v1/refresh", nil, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 		r.client.Transport = issuer
 		var running sync.WaitGroup
 		for n := range 100 {
@@ -146,7 +146,7 @@ func (h *hanging) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestAnIssuerThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := &hanging{}
-		r := newRenewer("http://issuer/v1/refresh", prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+		r := newRenewer("http://issuer/v1/refresh", nil, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 		r.client.Transport = hang
 		fail := func(token string, within time.Duration) {
 			start := time.Now()

@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,11 +41,13 @@ type renewer struct {
 	results *prometheus.CounterVec
 }
 
-func newRenewer(url string, registry prometheus.Registerer, log *slog.Logger) *renewer {
+func newRenewer(url string, verify *tls.Config, registry prometheus.Registerer, log *slog.Logger) *renewer {
 	r := &renewer{
 		url: url,
 		client: &http.Client{
-			Transport:     &http.Transport{MaxConnsPerHost: renewConns, MaxIdleConnsPerHost: renewConns, IdleConnTimeout: time.Minute}, // no proxy of the environment
+			Transport: &http.Transport{ // no proxy of the environment
+				MaxConnsPerHost: renewConns, MaxIdleConnsPerHost: renewConns, IdleConnTimeout: time.Minute, TLSClientConfig: verify,
+			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		breaker: gobreaker.NewCircuitBreaker[front.Pair](gobreaker.Settings{

@@ -13,7 +13,7 @@ import (
 func TestRoutesAreDocumented(t *testing.T) {
 	e := &Edge{log: slog.New(slog.DiscardHandler)}
 	e.config.IdentityHeaders, e.config.Assertion = "X-Curfew-", "backends"
-	app, err := e.newApp(prometheus.NewRegistry())
+	app, err := e.newApp(prometheus.NewRegistry(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"cmp"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"net/url"
@@ -11,18 +12,22 @@ import (
 )
 
 // trusted tells the guard of other issuers.
-func trusted(list config.TrustedIssuers) (out []guard.TrustedIssuer) {
+func trusted(list config.TrustedIssuers, log *slog.Logger) (out []guard.TrustedIssuer, err error) {
 	for _, t := range list {
+		server, err := t.Server().Config(log)
+		if err != nil {
+			return nil, fmt.Errorf("trusted_issuers: %s: %w", t.Issuer, err)
+		}
 		out = append(out, guard.TrustedIssuer{
 			Issuer: t.Issuer, Audience: t.Audience, MaxLifetime: t.MaxLifetime,
-			JWKSURL: t.JWKSURL, Algorithms: t.Algorithms, Types: t.HeaderTypes(),
+			JWKSURL: t.JWKSURL, TLS: server, Algorithms: t.Algorithms, Types: t.HeaderTypes(),
 			Claims: guard.Claims{
 				User: t.Claims.User, Session: t.Claims.Session, Tenant: t.Claims.Tenant, Roles: t.Claims.Roles, Scope: t.Claims.Scope,
 			},
 			DefaultTenant: t.DefaultTenant, ClockSkew: t.ClockSkew, IATOptional: t.IATOptional,
 		})
 	}
-	return out
+	return out, nil
 }
 
 // warnOfPlainKeys: whoever can change what comes over http can put keys of

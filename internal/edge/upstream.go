@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log"
@@ -52,13 +53,13 @@ type upstream struct {
 }
 
 // newUpstream takes settings that have been validated.
-func newUpstream(cfg config.Edge, target *url.URL, trusted front.Proxies) *upstream {
+func newUpstream(cfg config.Edge, target *url.URL, verify *tls.Config, trusted front.Proxies) *upstream {
 	u := &upstream{
 		target: target, names: newNaming(cfg.IdentityHeaders), trusted: trusted,
 		maxBody: int64(cfg.UpstreamMaxBody), stall: cfg.UpstreamStall,
 	}
 	u.proxy = &httputil.ReverseProxy{
-		Transport:      newTransport(cfg.UpstreamTimeout),
+		Transport:      newTransport(cfg.UpstreamTimeout, verify),
 		Rewrite:        u.rewrite,
 		ModifyResponse: u.begin,
 		ErrorHandler:   func(_ http.ResponseWriter, r *http.Request, err error) { passageOf(r).failure = err },
@@ -68,9 +69,10 @@ func newUpstream(cfg config.Edge, target *url.URL, trusted front.Proxies) *upstr
 	return u
 }
 
-func newTransport(answer time.Duration) http.RoundTripper {
+func newTransport(answer time.Duration, verify *tls.Config) http.RoundTripper {
 	return &http.Transport{ // no proxy of the environment
 		DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		TLSClientConfig:       verify,
 		TLSHandshakeTimeout:   dialTimeout,
 		ResponseHeaderTimeout: answer,
 		ExpectContinueTimeout: continueTimeout,

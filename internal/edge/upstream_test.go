@@ -62,7 +62,7 @@ func serveTarget(t *testing.T, target string, change func(*config.Edge)) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gate{upstream: newUpstream(cfg, to, trusted), metrics: prometheus.NewRegistry()}
+	g := &gate{upstream: newUpstream(cfg, to, nil, trusted), metrics: prometheus.NewRegistry()}
 	g.bound = func() time.Duration { return cfg.Staleness }
 	g.check = func(*fiber.Ctx) (admission, error) {
 		return admission{id: guard.Identity{UserID: "alice", Tenant: "default", Roles: []string{"a", "b"}}}, nil
@@ -82,7 +82,7 @@ func serveTarget(t *testing.T, target string, change func(*config.Edge)) *gate {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan struct{})
 	go func() {
-		_ = front.ServeHTTP(ctx, front.Bridge(app, drain), ln, drain)
+		_ = front.ServeHTTP(ctx, front.Bridge(app, drain), ln, nil, drain)
 		close(served)
 	}()
 	g.stop = func() {

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -72,6 +73,17 @@ func Connect(servers, creds, name string, log *slog.Logger, more ...nats.Option)
 		return nil, fmt.Errorf("events: connect: %w", err)
 	}
 	return nc, nil
+}
+
+// Encrypted has the connection use TLS, verified as c says; nil leaves it to the URL
+// and the system's authorities. A server that does not speak TLS is then refused.
+func Encrypted(c *tls.Config) nats.Option {
+	return func(o *nats.Options) error {
+		if c == nil {
+			return nil
+		}
+		return nats.Secure(c)(o)
+	}
 }
 
 // InboxPrefix has answers come to subjects below prefix, which begins with _INBOX:

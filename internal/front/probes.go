@@ -2,6 +2,7 @@ package front
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -39,20 +40,24 @@ func Probes(app *fiber.App, ready func() error, gatherer prometheus.Gatherer) {
 }
 
 // Healthcheck asks /readyz of the service that listens on addr, on this
-// machine. It returns nil if the service is ready.
-func Healthcheck(ctx context.Context, addr string) error {
+// machine, over TLS with c. It returns nil if the service is ready.
+func Healthcheck(ctx context.Context, addr string, c *tls.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	target, err := reachable(addr)
 	if err != nil {
 		return fmt.Errorf("front: healthcheck: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target+"/readyz", http.NoBody)
+	scheme := "http"
+	if c != nil {
+		scheme = "https"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+target+"/readyz", http.NoBody)
 	if err != nil {
 		return fmt.Errorf("front: healthcheck: %w", err)
 	}
 	// Its own transport: no proxy, no connection left open.
-	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	res, err := (&http.Transport{DisableKeepAlives: true, TLSClientConfig: c}).RoundTrip(req)
 	if err != nil {
 		return fmt.Errorf("front: healthcheck: %w", err)
 	}

@@ -55,18 +55,18 @@ func TestHealthcheck(t *testing.T) {
 	addr := serve(t, app)
 	_, port, _ := strings.Cut(addr, ":")
 	for _, listen := range []string{addr, ":" + port, "0.0.0.0:" + port, "localhost:" + port} {
-		if err := front.Healthcheck(t.Context(), listen); err != nil {
+		if err := front.Healthcheck(t.Context(), listen, nil); err != nil {
 			t.Errorf("%s: %v", listen, err)
 		}
 	}
 	state = errors.New("no log")
-	if err := front.Healthcheck(t.Context(), addr); err == nil || !strings.Contains(err.Error(), "503: no log") {
+	if err := front.Healthcheck(t.Context(), addr, nil); err == nil || !strings.Contains(err.Error(), "503: no log") {
 		t.Error(err)
 	}
 	gone := listen(t)
 	gone.Close()
 	for _, bad := range []string{gone.Addr().String(), "nonsense", ""} {
-		if err := front.Healthcheck(t.Context(), bad); err == nil {
+		if err := front.Healthcheck(t.Context(), bad, nil); err == nil {
 			t.Errorf("%q is healthy", bad)
 		}
 	}

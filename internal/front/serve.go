@@ -2,6 +2,7 @@ package front
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"sync"
@@ -10,16 +11,25 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
+// HTTP2 is the protocol of gRPC, by its name in ALPN (RFC 7301, RFC 9113 section 3.2).
+const HTTP2 = "h2"
+
+// What a TLS configuration for Serve has to offer, and for ServeHTTP, by ALPN.
+var (
+	FiberProtocols = []string{"http/1.1"}
+	HTTPProtocols  = []string{HTTP2, "http/1.1"}
+)
+
 // Serve serves app on ln until ctx ends, and then drains: see [Drain], which
 // the app should have been made with. Connections that are still busy at its
 // end are cut. It owns ln. It returns nil after a complete drain;
 // context.DeadlineExceeded, wrapped, when connections had to be cut; else what
-// broke the listener.
-func Serve(ctx context.Context, app *fiber.App, ln net.Listener, d *Drain) error {
+// broke the listener. With c, clients speak TLS.
+func Serve(ctx context.Context, app *fiber.App, ln net.Listener, c *tls.Config, d *Drain) error {
 	t := newTracked(ln)
 	defer t.cut()
 	served := make(chan error, 1)
-	go func() { served <- app.Listener(t) }()
+	go func() { served <- app.Listener(encrypted(t, c)) }()
 
 	select {
 	case err := <-served:
@@ -33,6 +43,15 @@ func Serve(ctx context.Context, app *fiber.App, ln net.Listener, d *Drain) error
 	case <-time.After(d.delay):
 	}
 	return finish(ctx, app, t, served, d.finish)
+}
+
+// encrypted is ln for clients who speak TLS, or ln itself without c. It comes last:
+// net/http looks for the protocol in a connection of this very type.
+func encrypted(ln net.Listener, c *tls.Config) net.Listener {
+	if c == nil {
+		return ln
+	}
+	return tls.NewListener(ln, c)
 }
 
 func finish(ctx context.Context, app *fiber.App, t *tracked, served <-chan error, limit time.Duration) error {

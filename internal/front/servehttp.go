@@ -2,6 +2,7 @@ package front
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -15,10 +16,10 @@ import (
 // answer of ours, in bytes; what is longer still net/http refuses in its words.
 const spareHeader = 64 << 10
 
-// ServeHTTP is Serve for a handler of net/http, over HTTP/1.1 and, for clients
-// that begin with it, HTTP/2 without TLS. Bodies may be of any length and last as
-// long as the handler lets them.
-func ServeHTTP(ctx context.Context, handler http.Handler, ln net.Listener, d *Drain) error {
+// ServeHTTP is Serve for a handler of net/http, over HTTP/1.1 and HTTP/2: of clients
+// that choose it by ALPN or, without c, begin with it. Bodies may be of any length and
+// last as long as the handler lets them.
+func ServeHTTP(ctx context.Context, handler http.Handler, ln net.Listener, c *tls.Config, d *Drain) error {
 	t := newTracked(ln)
 	defer t.cut()
 	s := &http.Server{
@@ -27,9 +28,10 @@ func ServeHTTP(ctx context.Context, handler http.Handler, ln net.Listener, d *Dr
 		ErrorLog: log.New(io.Discard, "", 0), Protocols: new(http.Protocols),
 	}
 	s.Protocols.SetHTTP1(true)
-	s.Protocols.SetUnencryptedHTTP2(true)
+	s.Protocols.SetHTTP2(c != nil)
+	s.Protocols.SetUnencryptedHTTP2(c == nil)
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(t) }()
+	go func() { served <- s.Serve(encrypted(t, c)) }()
 
 	select {
 	case err := <-served:

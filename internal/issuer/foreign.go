@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"cmp"
+	"fmt"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -28,7 +29,11 @@ func (i *Issuer) openTrusted() (err error) {
 	var rules []token.ForeignConfig
 	i.others.rules = make(map[string]token.ForeignConfig, len(i.config.TrustedIssuers))
 	for _, t := range i.config.TrustedIssuers {
-		keys := token.NewForeignKeys(t.Issuer, t.JWKSURL, i.log)
+		server, err := t.Server().Config(i.log)
+		if err != nil {
+			return fmt.Errorf("trusted_issuers: %s: %w", t.Issuer, err)
+		}
+		keys := token.NewForeignKeys(t.Issuer, t.JWKSURL, token.KeysClient(server), i.log)
 		of := rulesOf(t, keys)
 		i.others.rules[t.Issuer] = of
 		if knowsTokens(t) {

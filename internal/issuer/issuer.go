@@ -3,6 +3,7 @@ package issuer
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"iter"
@@ -25,6 +26,7 @@ import (
 	"github.com/curfew-auth/curfew/internal/front"
 	"github.com/curfew-auth/curfew/internal/redisstore"
 	"github.com/curfew-auth/curfew/internal/session"
+	"github.com/curfew-auth/curfew/internal/tlsfiles"
 	"github.com/curfew-auth/curfew/internal/token"
 	"github.com/curfew-auth/curfew/internal/trace"
 	"github.com/curfew-auth/curfew/internal/webhook"
@@ -35,37 +37,39 @@ const finish = 10 * time.Second
 
 // An Issuer is one issuer node.
 type Issuer struct {
-	config   config.Issuer
-	log      *slog.Logger
-	origins  front.Origins
-	drain    *front.Drain
-	traces   *trace.Provider // nil without tracing
-	keys     *token.Keyring
-	verifier *token.Verifier
-	others   others           // whom we trust besides
-	now      func() time.Time // the wall clock, time.Now except in tests
-	nc       *nats.Conn
-	stream   *events.JetStream
-	rdb      redis.UniversalClient
-	lookup   *redisstore.Lookup
-	store    *redisstore.Store
-	sessions *session.Service
-	revoker  *commit.Committer
-	keeper   *commit.Keeper
-	fleet    *fleet.Registry
-	waits    context.Context // ends when the issuer begins to stop
-	endWaits context.CancelFunc
-	trail    *audit.Trail
-	reader   *audit.Reader
-	streams  *streams      // of events, that admins follow
-	searches chan struct{} // a place for each search of the trail
-	proxies  front.Proxies
-	users    *session.Users // nil without a users file
-	logins   session.Authenticator
-	meter    *session.Metrics
-	admins   []credential
-	app      *fiber.App
-	adminApp *fiber.App // nil: the admin calls are on app
+	config  config.Issuer
+	log     *slog.Logger
+	origins front.Origins
+	drain   *front.Drain
+	// encryption is that of the listeners; nil: they speak plain text.
+	encryption *tls.Config
+	traces     *trace.Provider // nil without tracing
+	keys       *token.Keyring
+	verifier   *token.Verifier
+	others     others           // whom we trust besides
+	now        func() time.Time // the wall clock, time.Now except in tests
+	nc         *nats.Conn
+	stream     *events.JetStream
+	rdb        redis.UniversalClient
+	lookup     *redisstore.Lookup
+	store      *redisstore.Store
+	sessions   *session.Service
+	revoker    *commit.Committer
+	keeper     *commit.Keeper
+	fleet      *fleet.Registry
+	waits      context.Context // ends when the issuer begins to stop
+	endWaits   context.CancelFunc
+	trail      *audit.Trail
+	reader     *audit.Reader
+	streams    *streams      // of events, that admins follow
+	searches   chan struct{} // a place for each search of the trail
+	proxies    front.Proxies
+	users      *session.Users // nil without a users file
+	logins     session.Authenticator
+	meter      *session.Metrics
+	admins     []credential
+	app        *fiber.App
+	adminApp   *fiber.App // nil: the admin calls are on app
 }
 
 // New makes an issuer. It opens keys and users, which must be in order, but
@@ -80,6 +84,9 @@ func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
 	registry := prometheus.NewRegistry()
 	i.meter = session.NewMetrics(registry)
 	var err error
+	if i.encryption, err = tlsfiles.Server(cfg.Listeners(), log, front.FiberProtocols...); err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
 	if i.proxies, err = front.ParseProxies(cfg.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
@@ -141,14 +148,23 @@ func (i *Issuer) openKeys() (err error) {
 
 func (i *Issuer) openServers(registry prometheus.Registerer) (err error) {
 	cfg := i.config
-	if i.rdb, err = redisstore.Open(cfg.RedisURL, redisstore.Options{}); err != nil {
+	toRedis, err := cfg.Encryption.Redis().Config(i.log)
+	if err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	toNATS, err := cfg.Encryption.NATS().Config(i.log)
+	if err != nil {
+		return fmt.Errorf("nats: %w", err)
+	}
+	if i.rdb, err = redisstore.Open(cfg.RedisURL, redisstore.Options{TLS: toRedis}); err != nil {
 		return err
 	}
 	if i.traces != nil {
 		redisstore.Trace(i.rdb)
 	}
 	i.lookup = redisstore.NewLookup(i.rdb, cfg.Region)
-	if i.nc, err = events.Connect(cfg.NATSURL, cfg.NATSCreds, "curfew issuer", i.log, events.InboxPrefix(cfg.NATSInboxPrefix)); err != nil {
+	if i.nc, err = events.Connect(cfg.NATSURL, cfg.NATSCreds, "curfew issuer", i.log,
+		events.InboxPrefix(cfg.NATSInboxPrefix), events.Encrypted(toNATS)); err != nil {
 		return err
 	}
 	if i.stream, err = events.NewJetStreamAt(i.nc, cfg.NATSJSPrefix, cfg.Region, cfg.NATSReplicas); err != nil {
@@ -232,7 +248,7 @@ func (i *Issuer) serve(ctx context.Context, ln net.Listener) error {
 	defer stop()
 	defer context.AfterFunc(ctx, i.endStreams)()
 	if i.adminApp == nil {
-		return front.Serve(ctx, i.app, ln, i.drain)
+		return front.Serve(ctx, i.app, ln, i.encryption, i.drain)
 	}
 	adminLn, err := new(net.ListenConfig).Listen(ctx, "tcp", i.config.AdminListen)
 	if err != nil {
@@ -243,9 +259,9 @@ func (i *Issuer) serve(ctx context.Context, ln net.Listener) error {
 	var admin sync.WaitGroup
 	admin.Go(func() {
 		defer stop()
-		adminErr = front.Serve(ctx, i.adminApp, adminLn, i.drain)
+		adminErr = front.Serve(ctx, i.adminApp, adminLn, i.encryption, i.drain)
 	})
-	err = front.Serve(ctx, i.app, ln, i.drain)
+	err = front.Serve(ctx, i.app, ln, i.encryption, i.drain)
 	stop()
 	admin.Wait()
 	return errors.Join(err, adminErr)

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"crypto/tls"
 	"errors"
 	"net/url"
 	"time"
@@ -13,6 +14,11 @@ import (
 var ErrBadURL = errors.New("redisstore: malformed Redis URL, want redis://[user:password@]host:port[/db], " +
 	"rediss:// for TLS, ?addr=host:port for more nodes of a cluster, ?master_name=name for Sentinel")
 
+var (
+	errPlainURL   = errors.New("redisstore: want rediss://, for TLS was configured")
+	errSkipVerify = errors.New("redisstore: skip_verify in the URL: leaving a certificate unverified must be said by name")
+)
+
 // Options bound what a client may cost its caller.
 type Options struct {
 	// Timeout bounds dialling, reading, writing and waiting for a
@@ -21,6 +27,9 @@ type Options struct {
 	// PoolSize is the most connections per server; 0 leaves the default of
 	// ten per core.
 	PoolSize int
+	// TLS says how servers of a rediss URL are verified; nil: by the system's
+	// authorities. A URL without TLS is refused when it is set.
+	TLS *tls.Config
 }
 
 // Open makes a client for a URL. It does not connect yet. The client never
@@ -38,13 +47,35 @@ func Open(rawURL string, o Options) (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, ErrBadURL
 	}
+	if o.TLS != nil && u.Scheme != "rediss" {
+		return nil, errPlainURL
+	}
+	if q.Has("skip_verify") {
+		if o.TLS == nil || !o.TLS.InsecureSkipVerify {
+			return nil, errSkipVerify
+		}
+		q.Del("skip_verify")
+		u.RawQuery = q.Encode()
+	}
 	switch {
 	case q.Has("master_name"):
-		return openSentinel(rawURL, o)
+		return openSentinel(u, q, o)
 	case q.Has("addr"):
-		return openCluster(rawURL, o)
+		return openCluster(u.String(), o)
 	}
-	return openServer(rawURL, o)
+	return openServer(u.String(), o)
+}
+
+// encryption is nil for a URL without TLS. Its ServerName is left to each connection:
+// behind one URL there are several servers.
+func (o Options) encryption(fromURL *tls.Config) *tls.Config {
+	if fromURL == nil || o.TLS == nil {
+		if fromURL != nil {
+			fromURL.ServerName = ""
+		}
+		return fromURL
+	}
+	return o.TLS.Clone()
 }
 
 func openServer(rawURL string, o Options) (redis.UniversalClient, error) {
@@ -55,15 +86,27 @@ func openServer(rawURL string, o Options) (redis.UniversalClient, error) {
 	c.ContextTimeoutEnabled, c.MaxRetries, c.DialerRetries = true, -1, 1
 	c.DialTimeout, c.ReadTimeout, c.WriteTimeout, c.PoolTimeout = o.Timeout, o.Timeout, o.Timeout, o.Timeout
 	c.Protocol, c.DisableIdentity, c.PoolSize = 2, true, o.PoolSize
-	c.MaintNotificationsConfig = quiet()
+	c.MaintNotificationsConfig, c.TLSConfig = quiet(), o.encryption(c.TLSConfig)
 	return redis.NewClient(c), nil
 }
 
-func openSentinel(rawURL string, o Options) (redis.UniversalClient, error) {
-	c, err := redis.ParseFailoverURL(rawURL)
+// openSentinel: the URL's user and password are for Redis, as everywhere; those of
+// the Sentinels are the parameters sentinel_username and sentinel_password. The
+// library takes the former for the Sentinels', and username and password for Redis'.
+func openSentinel(u *url.URL, q url.Values, o Options) (redis.UniversalClient, error) {
+	sentinelUser, sentinelPassword := q.Get("sentinel_username"), q.Get("sentinel_password")
+	q.Del("sentinel_username")
+	q.Del("sentinel_password")
+	u.RawQuery = q.Encode()
+	c, err := redis.ParseFailoverURL(u.String())
 	if err != nil {
 		return nil, ErrBadURL
 	}
+	if !q.Has("username") && !q.Has("password") {
+		c.Username, c.Password = c.SentinelUsername, c.SentinelPassword
+		c.SentinelUsername, c.SentinelPassword = sentinelUser, sentinelPassword
+	}
+	c.TLSConfig = o.encryption(c.TLSConfig)
 	c.ContextTimeoutEnabled, c.MaxRetries, c.DialerRetries = true, -1, 1
 	c.DialTimeout, c.ReadTimeout, c.WriteTimeout, c.PoolTimeout = o.Timeout, o.Timeout, o.Timeout, o.Timeout
 	c.Protocol, c.DisableIdentity, c.PoolSize = 2, true, o.PoolSize
@@ -80,7 +123,7 @@ func openCluster(rawURL string, o Options) (redis.UniversalClient, error) {
 	c.DialTimeout, c.ReadTimeout, c.WriteTimeout, c.PoolTimeout = o.Timeout, o.Timeout, o.Timeout, o.Timeout
 	c.Protocol, c.DisableIdentity, c.PoolSize = 2, true, o.PoolSize
 	c.ReadOnly, c.RouteByLatency, c.RouteRandomly = false, false, false
-	c.MaintNotificationsConfig = quiet()
+	c.MaintNotificationsConfig, c.TLSConfig = quiet(), o.encryption(c.TLSConfig)
 	return redis.NewClusterClient(c), nil
 }
 

@@ -20,9 +20,10 @@ const (
 )
 
 // NewForeignKeys reads the keys of another issuer: from url or, if that is
-// empty, from where its OpenID Connect discovery document says at the time.
-func NewForeignKeys(issuer, url string, log *slog.Logger) *RemoteKeys {
-	r := NewRemoteKeys(url, nil, log.With("issuer", issuer))
+// empty, from where its OpenID Connect discovery document says at the time. The
+// client is that of NewRemoteKeys.
+func NewForeignKeys(issuer, url string, client *http.Client, log *slog.Logger) *RemoteKeys {
+	r := NewRemoteKeys(url, client, log.With("issuer", issuer))
 	r.every = foreignEvery
 	if url == "" {
 		r.locate = func(ctx context.Context) (string, error) { return discover(ctx, r.client, issuer) }

@@ -43,7 +43,7 @@ func TestDiscovery(t *testing.T) {
 		"keys where no keys": {`{"issuer":"ISS","jwks_uri":"ISS/.well-known/openid-configuration"}`, false},
 	} {
 		issuer := openIDProvider(t, k, func(iss string) string { return strings.ReplaceAll(tc.document, "ISS", iss) })
-		r := NewForeignKeys(issuer, "", slog.New(slog.DiscardHandler))
+		r := NewForeignKeys(issuer, "", nil, slog.New(slog.DiscardHandler))
 		err := r.fetch(t.Context())
 		_, keyErr := r.Key(t.Context(), "k-1")
 		if tc.good != (err == nil) || tc.good != (keyErr == nil) || keyErr != nil && !errors.Is(keyErr, ErrKeysUnavailable) {

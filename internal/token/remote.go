@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -69,11 +70,23 @@ type absent struct {
 	until time.Time
 }
 
-// NewRemoteKeys reads url with the client; when nil, with one that cannot be
-// led from https to where anybody on the way could put in keys.
+// KeysClient is a client for key sets that verifies servers as c says; nil: by the
+// system's authorities. It cannot be led from https to where anybody on the way could
+// put in keys.
+func KeysClient(c *tls.Config) *http.Client {
+	client := &http.Client{CheckRedirect: checkRedirect}
+	if c != nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.TLSClientConfig = c.Clone()
+		client.Transport = transport
+	}
+	return client
+}
+
+// NewRemoteKeys reads url with the client; nil: that of KeysClient(nil).
 func NewRemoteKeys(url string, client *http.Client, log *slog.Logger) *RemoteKeys {
 	if client == nil {
-		client = &http.Client{CheckRedirect: checkRedirect}
+		client = KeysClient(nil)
 	}
 	locate := func(context.Context) (string, error) { return url, nil }
 	return &RemoteKeys{locate: locate, every: refreshEvery, client: client, log: log, wake: make(chan struct{}, 1), next: newRound()}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/curfew-auth/curfew/internal/tlsfiles"
 )
 
 // A Context is one cluster.
@@ -15,9 +17,15 @@ type Context struct {
 	Issuer     string   `yaml:"issuer"`
 	AdminURL   string   `yaml:"admin_url,omitempty"` // where the issuer has a listener for admin calls
 	Edges      []string `yaml:"edges,omitempty"`
+	CA         string   `yaml:"ca,omitempty"` // PEM files, see package tlsfiles
+	Cert       string   `yaml:"cert,omitempty"`
+	Key        string   `yaml:"key,omitempty"`
 	AdminToken string   `yaml:"admin_token,omitempty"`
 	Session    *Session `yaml:"session,omitempty"` // nil: nobody is logged in
 }
+
+// Server is how issuers and edges are verified, and what they are shown.
+func (c Context) Server() tlsfiles.Files { return tlsfiles.Files{Cert: c.Cert, Key: c.Key, CA: c.CA} }
 
 // A Session is what a login brought.
 type Session struct {

@@ -63,7 +63,7 @@ func (x *exam) visitable(reports []apiclient.FleetEdge) {
 		}
 	}
 	for _, url := range urls {
-		api := apiclient.NewEdge(url, x.Version)
+		api := x.Issuer.Edge(url)
 		if !slices.ContainsFunc(x.edges, func(e *edge) bool { return e.api.URL == api.URL }) {
 			x.edges = append(x.edges, &edge{name: api.URL, api: api})
 		}

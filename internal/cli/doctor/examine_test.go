@@ -32,7 +32,7 @@ func examineAll(t *testing.T, admin http.HandlerFunc) []Finding {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	return Examine(t.Context(), Config{
-		Issuer: apiclient.New(server.URL, "test"), Patience: time.Second, Version: "test", Progress: func(string) {},
+		Issuer: apiclient.New(server.URL, "test", nil), Patience: time.Second, Version: "test", Progress: func(string) {},
 	})
 }
 

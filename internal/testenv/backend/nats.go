@@ -4,6 +4,7 @@ package backend
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
+	"github.com/curfew-auth/curfew/internal/devcerts"
 	"github.com/curfew-auth/curfew/internal/testenv/port"
 	"github.com/curfew-auth/curfew/internal/testenv/proc"
 )
@@ -31,6 +33,9 @@ type NATSOptions struct {
 	// Login is a user who may use JetStream, with a password behind a colon. Empty:
 	// everybody may.
 	Login string
+	// Certs is a directory of package devcerts: connections are encrypted, and clients
+	// must show a certificate. Empty: plain text.
+	Certs string
 	// Leaping gives each server a Clock. Bin must be from BuildLeapingNATS.
 	Leaping bool
 }
@@ -43,6 +48,7 @@ type NATS struct {
 	dir, name string
 	host, url string
 	cluster   bool
+	secure    *tls.Config // of clients; nil: plain text
 }
 
 // StartNATS starts a server that stands alone.
@@ -74,6 +80,9 @@ func newNATS(o NATSOptions, routes string) (*NATS, error) {
 	n.url = n.As(o.Login)
 	env := slices.Clone(o.Env)
 	var err error
+	if n.secure, err = clientOf(o.Certs); err != nil {
+		return nil, err
+	}
 	if o.Leaping {
 		if n.Clock, err = NewClock(o.Dir, o.Name); err != nil {
 			return nil, err
@@ -83,7 +92,7 @@ func newNATS(o NATSOptions, routes string) (*NATS, error) {
 	n.Process, err = spawn(proc.Spec{
 		Name: o.Name, Path: o.Bin, Args: []string{"-c", "nats.conf"}, Env: env,
 		Dir: o.Dir, LogFile: filepath.Join(o.Dir, "nats.log"),
-	}, "nats.conf", natsConfig(n.name, clients, n.store(), routes+o.Config))
+	}, "nats.conf", natsConfig(n.name, clients, n.store(), routes+natsTLS(o.Certs)+o.Config))
 	return n, err
 }
 
@@ -95,6 +104,22 @@ listen: %q
 jetstream { store_dir: %q, max_memory_store: 256MB, max_file_store: 2GB, sync_interval: always }
 %s
 `, name, port.Loopback(clients), store, more)
+}
+
+func natsTLS(certs string) string {
+	if certs == "" {
+		return ""
+	}
+	return fmt.Sprintf("tls { cert_file: %q, key_file: %q, ca_file: %q, verify: true, timeout: 5 }\n",
+		devcerts.Cert(certs, "nats"), devcerts.Key(certs, "nats"), devcerts.Cert(certs, devcerts.Authority))
+}
+
+// Options are what a client needs besides the URL.
+func (n *NATS) Options() (options []nats.Option) {
+	if n.secure != nil {
+		options = append(options, nats.Secure(n.secure))
+	}
+	return options
 }
 
 // URL is for clients, or for the one of NATSOptions.Login.
@@ -150,7 +175,7 @@ func (n *NATS) await(ctx context.Context) error {
 // ready asks whether this very server answers, and not another that took its
 // port, and alone also whether JetStream does.
 func (n *NATS) ready(ctx context.Context) error {
-	return withNATS(ctx, n.url, func(ctx context.Context, nc *nats.Conn, js jetstream.JetStream) error {
+	return n.with(ctx, n.url, func(ctx context.Context, nc *nats.Conn, js jetstream.JetStream) error {
 		if got := nc.ConnectedServerName(); got != n.name {
 			return fmt.Errorf("%w: %s is there", errPortTaken, got)
 		}
@@ -173,11 +198,11 @@ func (n *NATS) killUnless(err error) error {
 // no answer, as while there is no leader, would take as long as the whole test.
 const conversation = 3 * time.Second
 
-// withNATS connects for one short conversation.
-func withNATS(ctx context.Context, url string, talk func(context.Context, *nats.Conn, jetstream.JetStream) error) error {
+// with connects to url for one short conversation.
+func (n *NATS) with(ctx context.Context, url string, talk func(context.Context, *nats.Conn, jetstream.JetStream) error) error {
 	ctx, cancel := context.WithTimeout(ctx, conversation)
 	defer cancel()
-	nc, err := nats.Connect(url, nats.NoReconnect(), nats.Timeout(time.Second))
+	nc, err := nats.Connect(url, append(n.Options(), nats.NoReconnect(), nats.Timeout(time.Second))...)
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,7 @@ func (c *NATSCluster) WaitReady(ctx context.Context) error {
 
 // place creates a stream and deletes it again.
 func (c *NATSCluster) place(ctx context.Context, replicas int) error {
-	return withNATS(ctx, c.URL(), func(ctx context.Context, _ *nats.Conn, js jetstream.JetStream) error {
+	return c.Nodes[0].with(ctx, c.URL(), func(ctx context.Context, _ *nats.Conn, js jetstream.JetStream) error {
 		name := "READY_" + nuid.Next()
 		_, err := js.CreateStream(ctx, jetstream.StreamConfig{
 			Name: name, Subjects: []string{"testenv.ready." + name},
@@ -149,7 +149,7 @@ func (c *NATSCluster) Leader(ctx context.Context, stream string) (leader *NATS, 
 }
 
 func (c *NATSCluster) leader(ctx context.Context, stream string) (leader *NATS, err error) {
-	err = withNATS(ctx, c.URL(), func(ctx context.Context, _ *nats.Conn, js jetstream.JetStream) error {
+	err = c.Nodes[0].with(ctx, c.URL(), func(ctx context.Context, _ *nats.Conn, js jetstream.JetStream) error {
 		s, err := js.Stream(ctx, stream)
 		if err != nil {
 			return err
@@ -173,7 +173,7 @@ func (c *NATSCluster) Lead(ctx context.Context, stream string, node *NATS) error
 		if err != nil || leader == node {
 			return err
 		}
-		err = withNATS(ctx, c.URL(), func(ctx context.Context, nc *nats.Conn, _ jetstream.JetStream) error {
+		err = c.Nodes[0].with(ctx, c.URL(), func(ctx context.Context, nc *nats.Conn, _ jetstream.JetStream) error {
 			_, err := nc.RequestWithContext(ctx, "$JS.API.STREAM.LEADER.STEPDOWN."+stream, []byte(order))
 			return err
 		})

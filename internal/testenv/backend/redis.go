@@ -4,6 +4,7 @@ package backend
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/curfew-auth/curfew/internal/devcerts"
 	"github.com/curfew-auth/curfew/internal/testenv/port"
 	"github.com/curfew-auth/curfew/internal/testenv/proc"
 )
@@ -36,6 +38,9 @@ type RedisOptions struct {
 	// ReplicaOf is the address of a primary with the same password, or of a
 	// fault proxy before it. Empty: a primary.
 	ReplicaOf string
+	// Certs is a directory of package devcerts: connections are encrypted, and clients
+	// must show a certificate. Empty: plain text.
+	Certs string
 	// Leaping gives the server, and each replica, a Clock.
 	Leaping bool
 }
@@ -44,9 +49,10 @@ type RedisOptions struct {
 // come from its process.
 type Redis struct {
 	*proc.Process
-	Clock *Clock // nil without Leaping
-	opts  RedisOptions
-	addr  string
+	Clock  *Clock // nil without Leaping
+	opts   RedisOptions
+	addr   string
+	secure *tls.Config // of clients; nil: plain text
 }
 
 // StartRedis starts a server.
@@ -84,6 +90,9 @@ func newRedis(bin string, o RedisOptions) (*Redis, error) {
 		return nil, err
 	}
 	env, err := r.leaping()
+	if err == nil {
+		r.secure, err = clientOf(o.Certs)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +122,11 @@ func (r *Redis) leaping() (env []string, err error) {
 // replication that starts and notices a dead link at once.
 func redisConfig(o RedisOptions, listen int, data string) string {
 	var b strings.Builder
+	if o.Certs != "" {
+		fmt.Fprintf(&b, "tls-port %d\ntls-cert-file %q\ntls-key-file %q\ntls-ca-cert-file %q\ntls-auth-clients yes\ntls-replication yes\n",
+			listen, devcerts.Cert(o.Certs, "redis"), devcerts.Key(o.Certs, "redis"), devcerts.Cert(o.Certs, devcerts.Authority))
+		listen = 0 // no port for plain text
+	}
 	fmt.Fprintf(&b, "bind 127.0.0.1\nport %d\ndir %q\nsave \"\"\nappendfsync always\n", listen, data)
 	fmt.Fprintf(&b, "repl-diskless-sync yes\nrepl-diskless-sync-delay 0\nrepl-ping-replica-period 1\nrepl-timeout 10\n")
 	if o.AppendOnly {
@@ -135,7 +149,11 @@ func (r *Redis) URL() string { return r.URLVia(r.addr) }
 
 // URLVia is URL with another address, that of a fault proxy.
 func (r *Redis) URLVia(addr string) string {
-	u := url.URL{Scheme: "redis", Host: addr, Path: "/0"}
+	scheme := "redis"
+	if r.secure != nil {
+		scheme = "rediss"
+	}
+	u := url.URL{Scheme: scheme, Host: addr, Path: "/0"}
 	if r.opts.Password != "" {
 		u.User = url.UserPassword("", r.opts.Password)
 	}
@@ -193,7 +211,7 @@ func (r *Redis) talk(ctx context.Context, talk func(context.Context, *redis.Clie
 	knock.Close()
 	c := redis.NewClient(&redis.Options{
 		Addr: r.addr, Password: r.opts.Password, MaxRetries: -1, ContextTimeoutEnabled: true,
-		Protocol: 2, DisableIdentity: true, DialerRetries: 1,
+		Protocol: 2, DisableIdentity: true, DialerRetries: 1, TLSConfig: r.secure,
 	})
 	defer c.Close()
 	return talk(ctx, c)

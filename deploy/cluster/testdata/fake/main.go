@@ -31,5 +31,9 @@ func main() {
 	http.HandleFunc("/die", func(http.ResponseWriter, *http.Request) { os.Exit(9) })
 	srv := &http.Server{Addr: os.Getenv("CURFEW_LISTEN")}
 	context.AfterFunc(ctx, func() { srv.Close() })
-	fmt.Println(filepath.Base(os.Args[0]), srv.ListenAndServe())
+	serve := srv.ListenAndServe
+	if cert := os.Getenv("CURFEW_TLS_CERT"); cert != "" {
+		serve = func() error { return srv.ListenAndServeTLS(cert, os.Getenv("CURFEW_TLS_KEY")) }
+	}
+	fmt.Println(filepath.Base(os.Args[0]), serve())
 }
