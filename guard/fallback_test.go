@@ -96,10 +96,10 @@ func TestSharedLookupsDoNotMixTokens(t *testing.T) {
 		q := &question{raw: m.token(sid, jti, time.Hour), revoked: i%2 == 0 || i%5 == 0}
 		questions = append(questions, q)
 		if i%2 == 0 {
-			testenv.Must(t, m.store.Apply(t.Context(), []events.Revocation{revocation(events.ScopeToken, jti)}))
+			testenv.Must(t, m.store.Apply(t.Context(), "", []events.Revocation{revocation(events.ScopeToken, jti)}))
 		}
 	}
-	testenv.Must(t, m.store.Apply(t.Context(), []events.Revocation{revocation(events.ScopeSession, "s-0")}))
+	testenv.Must(t, m.store.Apply(t.Context(), "", []events.Revocation{revocation(events.ScopeSession, "s-0")}))
 	testenv.Must(t, m.toRedis.Delay(10*time.Millisecond))
 	testenv.Eventually(t, ceiling, func() error {
 		var all sync.WaitGroup
@@ -149,7 +149,7 @@ func TestUnvouchedStoreIsNotTrusted(t *testing.T) {
 	m := newMesh(t)
 	n := m.node(nil)
 	good, ended := m.token("s-1", "", time.Hour), m.token("s-2", "", time.Hour)
-	testenv.Must(t, m.store.Apply(t.Context(), []events.Revocation{revocation(events.ScopeSession, "s-2")}))
+	testenv.Must(t, m.store.Apply(t.Context(), "", []events.Revocation{revocation(events.ScopeSession, "s-2")}))
 	n.eventually(t, ended, guard.ErrRevoked) // a positive needs no vouch
 	for range 20 {
 		n.want(t, good, guard.ErrUnknown)

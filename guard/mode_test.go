@@ -105,7 +105,7 @@ func TestStrictIsExact(t *testing.T) {
 			}
 			return nil
 		})
-		testenv.Must(t, m.store.Apply(t.Context(), []events.Revocation{revocation(events.ScopeSession, sid)}))
+		testenv.Must(t, m.store.Apply(t.Context(), "", []events.Revocation{revocation(events.ScopeSession, sid)}))
 		if err := n.in(t, guard.Strict, raw); err == nil {
 			t.Error("accepted after the session had ended")
 		}

@@ -71,7 +71,7 @@ func TestScopes(t *testing.T) {
 				n.eventually(t, m.stamped("acme", "u", stamp+1), c.later)
 			}
 			m.keepVouching()
-			testenv.Must(t, m.store.Apply(t.Context(), []events.Revocation{r}))
+			testenv.Must(t, m.store.Apply(t.Context(), "", []events.Revocation{r}))
 			byStore := m.node(nil) // never fresh: nobody answers
 			check(byStore)
 			m.keep()

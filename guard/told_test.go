@@ -25,7 +25,7 @@ func TestWhatTheStoreHasToldIsKept(t *testing.T) {
 	n := m.node(nil) // no issuer answers: every answer is the store's
 	ended, other := m.token("s-1", "", time.Hour), m.token("s-1", "", time.Hour)
 	n.eventually(t, ended, nil)
-	testenv.Must(t, m.store.Apply(t.Context(), []events.Revocation{revocation(events.ScopeSession, "s-1")}))
+	testenv.Must(t, m.store.Apply(t.Context(), "", []events.Revocation{revocation(events.ScopeSession, "s-1")}))
 	n.eventually(t, ended, guard.ErrRevoked)
 	m.forget()
 	n.eventually(t, other, nil) // nobody has asked about this one
@@ -54,7 +54,7 @@ func TestOutdatedIsKeptAsOutdated(t *testing.T) {
 	n.eventually(t, asked, nil)
 	r := revocation(events.ScopeTenant, "acme")
 	r.Mode, r.Stamp = events.ModeRefresh, 1000
-	testenv.Must(t, m.store.Apply(t.Context(), []events.Revocation{r}))
+	testenv.Must(t, m.store.Apply(t.Context(), "", []events.Revocation{r}))
 	n.eventually(t, asked, guard.ErrRefreshRequired)
 	n.eventuallyIn(t, guard.Strict, strictly, guard.ErrRefreshRequired)
 	m.forget()
@@ -97,7 +97,7 @@ func TestTokenWithoutIDIsKeptAlone(t *testing.T) {
 	n.eventually(t, ended, nil)
 	r := revocation(events.ScopeSession, "s-1")
 	r.Issuer = p.URL
-	testenv.Must(t, m.store.Apply(t.Context(), []events.Revocation{r}))
+	testenv.Must(t, m.store.Apply(t.Context(), "", []events.Revocation{r}))
 	n.eventually(t, ended, guard.ErrRevoked)
 	m.forget()
 	n.eventually(t, other, nil)
@@ -113,7 +113,7 @@ func TestWhatTheStoreHasToldEndsConnections(t *testing.T) {
 	m.login("s-1")
 	raw, other := m.token("s-1", "", time.Hour), m.token("s-1", "", time.Hour)
 	live, spared := n.connect(t, raw, guard.Local), n.connect(t, other, guard.Local)
-	testenv.Must(t, m.store.Apply(t.Context(), []events.Revocation{revocation(events.ScopeSession, "s-1")}))
+	testenv.Must(t, m.store.Apply(t.Context(), "", []events.Revocation{revocation(events.ScopeSession, "s-1")}))
 	n.eventuallyIn(t, guard.Strict, raw, guard.ErrRevoked)
 	live.endsWith(t, guard.ErrRevoked)
 	if spared.Err() != nil {

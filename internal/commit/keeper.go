@@ -43,13 +43,7 @@ type Keeper struct {
 	begun     chan struct{} // closed when the projector may start
 	beginOnce sync.Once
 
-	// How many interruptions there were when the outbox was last relayed
-	// before an answer; the barrier's goroutine sets it.
-	relayed uint64
-	// Since when the outbox cannot be read, zero while it can, after so many
-	// interruptions.
-	unread   time.Time
-	unreadIn uint64
+	first first
 
 	answering atomic.Bool
 	vouched   atomic.Bool
@@ -67,6 +61,7 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 			return func(func(events.Revocation) bool) {}
 		},
 		restored: make(chan struct{}, 1),
+		first:    first{doubt: make(chan struct{}, 1)},
 		relay:    newRelay(c.store, c.log, c.reader.HasRead, logger),
 	}
 	k.follower = c.reader
@@ -74,7 +69,7 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 	k.barrier = events.NewBarrier(c.log, k.follower, events.RoleIssuer, id, staleness/50)
 	c.bounds.set(staleness)
 	k.barrier.Staleness = func() time.Duration { return staleness }
-	k.barrier.Before = k.relayFirst
+	k.barrier.Before = k.wholeFirst
 	k.barrier.Age = c.ageOf
 	k.barrier.Longest = c.longest
 	k.barrier.Vouch = k.vouchSince
@@ -99,8 +94,8 @@ func (k *Keeper) Run(ctx context.Context) {
 	loops.Go(func() { k.reap(ctx) })
 	loops.Go(func() { k.collect(ctx) })
 	loops.Go(func() { k.sweep(ctx) })
-	loops.Go(func() { k.supervise(ctx, "log", k.keepLog, &k.answering) })
-	loops.Go(func() { k.supervise(ctx, "store", k.keepStore, &k.vouched) })
+	loops.Go(func() { k.supervise(ctx, "log", k.keepLog, &k.answering, k.first.doubt) })
+	loops.Go(func() { k.supervise(ctx, "store", k.keepStore, &k.vouched, nil) })
 	loops.Wait()
 	if k.leave != nil {
 		k.leave() // while there is still a follower to answer by
@@ -146,8 +141,8 @@ func (k *Keeper) Vouched() bool { return k.vouched.Load() }
 
 // supervise repeats step, with backoff while it fails, and logs when that
 // changes. At a start it is no news that all is not whole at once; that it is
-// not after the staleness bound is.
-func (k *Keeper) supervise(ctx context.Context, what string, step func(context.Context) error, good *atomic.Bool) {
+// not after the staleness bound is. What comes through poke makes it repeat at once.
+func (k *Keeper) supervise(ctx context.Context, what string, step func(context.Context) error, good *atomic.Bool, poke <-chan struct{}) {
 	pause := events.NewBackOff(50*time.Millisecond, k.interval)
 	began, early := time.Now(), true
 	for first := true; ctx.Err() == nil; first = false {
@@ -163,7 +158,18 @@ func (k *Keeper) supervise(ctx context.Context, what string, step func(context.C
 		} else {
 			pause.Reset()
 		}
-		events.Sleep(ctx, wait)
+		sleepOr(ctx, wait, poke)
+	}
+}
+
+// sleepOr waits for d, or until something comes through poke, or ctx ends.
+func sleepOr(ctx context.Context, d time.Duration, poke <-chan struct{}) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-poke:
+	case <-ctx.Done():
 	}
 }
 
@@ -181,8 +187,13 @@ func (k *Keeper) report(ctx context.Context, what string, err error, first bool)
 // keepLog makes the log whole when that is in doubt, and answers for it. Replicas
 // that differ are made equal also after another's word was taken for the log.
 func (k *Keeper) keepLog(ctx context.Context) error {
-	if !k.barrier.Admitted() || k.barrier.Differs() {
+	switch {
+	case !k.barrier.Admitted() || k.barrier.Differs():
 		if err := k.restoreLog(ctx); err != nil {
+			return err
+		}
+	case !k.isCompared() && k.committer.readClock(ctx) == nil: // else wholeFirst waits for the store
+		if err := k.compareLog(ctx); err != nil {
 			return err
 		}
 	}
@@ -208,35 +219,6 @@ func (k *Keeper) Flush(ctx context.Context) (seq uint64, at time.Time, err error
 	return c.Seq, at, err
 }
 
-// relayFirst puts into the log what was revoked while it was away, before anybody
-// is told how far to read. Edges that lost the log have refused that already, by
-// the store's word, and would accept it again. Who cannot reach the store gives
-// others, who can, the time of the bound; then edges are answered, since they may
-// have nobody else to ask.
-func (k *Keeper) relayFirst(ctx context.Context) error {
-	now := 1 + k.follower.Interruptions() + k.barrier.Failures() + k.committer.broken.Load()
-	if now == k.relayed {
-		return nil
-	}
-	if now != k.unreadIn {
-		k.unread, k.unreadIn = time.Time{}, now // others could not relay before the log was back
-	}
-	switch err := k.relay.all(ctx, true); {
-	case err == nil:
-		k.relayed, k.unread = now, time.Time{}
-		return nil
-	case !errors.Is(err, errNoOutbox): // it can be read
-		k.unread = time.Time{}
-		return err
-	case k.unread.IsZero():
-		k.unread = time.Now()
-		return err
-	case time.Since(k.unread) < 4*k.interval:
-		return err
-	}
-	return nil
-}
-
 // restoreLog puts back what the store knows and the log lacks. While the store
 // is away, the word of someone who already answers for this epoch is as good.
 func (k *Keeper) restoreLog(ctx context.Context) error {
@@ -248,26 +230,38 @@ func (k *Keeper) restoreLog(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	n, err := k.barrier.Restore(ctx, k.live)
-	if n > 0 {
-		k.slog.Warn("log refilled from the store", "revocations", n)
-	}
-	if err == nil {
-		select {
-		case k.restored <- struct{}{}:
-		default:
-		}
-	}
+	err := k.compareWith(ctx, k.live)
 	if err != nil && k.peers.Round(ctx) == nil && k.barrier.Admitted() {
 		return nil
 	}
 	return err
 }
 
-// live is what the store holds, and what edges hold besides. The projector may be
-// writing into the store what it has read from a log that is gone by now: that has
-// to be among it, since nobody would put it back later.
-func (k *Keeper) live(ctx context.Context) iter.Seq2[events.Revocation, error] {
+// compareLog puts back what the store knows and the log lacks. It leaves out the
+// edges: they are asked for what they hold once it is done.
+func (k *Keeper) compareLog(ctx context.Context) error { return k.compareWith(ctx, k.stored) }
+
+func (k *Keeper) compareWith(ctx context.Context, live func(context.Context) iter.Seq2[events.Revocation, error]) error {
+	at := k.pass()
+	n, err := k.barrier.Restore(ctx, live)
+	if n > 0 {
+		k.slog.Warn("log refilled from the store", "revocations", n)
+	}
+	if err != nil {
+		return err
+	}
+	k.first.compared.Store(&at)
+	select {
+	case k.restored <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// stored is what the store holds. The projector may be writing into it what it has
+// read from a log that is gone by now: that has to be among it, since nobody would put
+// it back later.
+func (k *Keeper) stored(ctx context.Context) iter.Seq2[events.Revocation, error] {
 	return func(yield func(events.Revocation, error) bool) {
 		if err := k.projector.Rebind(ctx); err != nil {
 			yield(events.Revocation{}, err)
@@ -277,8 +271,19 @@ func (k *Keeper) live(ctx context.Context) iter.Seq2[events.Revocation, error] {
 			yield(events.Revocation{}, err)
 			return
 		}
-		var known []uint64
 		for r, err := range k.store.Live(ctx) {
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// live is what the store holds, and what edges hold besides.
+func (k *Keeper) live(ctx context.Context) iter.Seq2[events.Revocation, error] {
+	return func(yield func(events.Revocation, error) bool) {
+		var known []uint64
+		for r, err := range k.stored(ctx) {
 			if err == nil {
 				known = append(known, r.Fingerprint())
 			}
@@ -342,7 +347,12 @@ func (k *Keeper) project(batch []events.Message) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), logTimeout)
 	defer cancel()
-	return k.store.Apply(ctx, rs)
+	filled, _ := k.watch.filled.Load().(string)
+	err := k.store.Apply(ctx, filled, rs)
+	if errors.Is(err, ErrRefillLost) {
+		k.watch.moved.Store(true)
+	}
+	return err
 }
 
 // heard takes a beat, which the log stamped at a time of its own clock. Only one of

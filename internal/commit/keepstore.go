@@ -19,6 +19,8 @@ type storeWatch struct {
 	warned    string    // the last vouch of ours of which it was said that it ended sessions
 	log       logDial   // for any goroutine
 	unguarded atomic.Bool
+	filled    atomic.Value // the incarnation that is refilled, a string; for the projector
+	moved     atomic.Bool  // the projector has come to another one
 	kept      atomic.Pointer[keptVouch] // for any goroutine
 }
 
@@ -33,6 +35,9 @@ type keptVouch struct {
 // something has lost its vouch, or bears another server's. So edges can rely on
 // the store while the log is away. Only to vouch anew it takes the log.
 func (k *Keeper) keepStore(ctx context.Context) error {
+	if k.watch.moved.Swap(false) {
+		k.refill = nil
+	}
 	if k.refill == nil {
 		if err := k.beginRefill(ctx); err != nil {
 			return err
@@ -204,6 +209,7 @@ func (k *Keeper) beginRefill(ctx context.Context) error {
 		return err
 	}
 	k.refill = &refill
+	k.watch.filled.Store(refill.Incarnation)
 	k.projector.Replay()
 	k.beginOnce.Do(func() { close(k.begun) })
 	return nil

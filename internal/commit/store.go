@@ -75,7 +75,10 @@ type Store interface {
 	// stamps. Stamps handed out afterwards MUST be above those of cutoffs.
 	// Unless the store is vouched for, what it holds already MUST get its
 	// whole life again: the clock that counted it may have been another's.
-	Apply(ctx context.Context, rs []events.Revocation) error
+	// Unless incarnation is empty, it MUST fail with ErrRefillLost when the
+	// server that the call has come to bears another one: behind one address
+	// there may be two for a while, and what is filed in one is not in the other.
+	Apply(ctx context.Context, incarnation string, rs []events.Revocation) error
 
 	// Outbox returns some of those that were never settled.
 	Outbox(ctx context.Context, limit int) ([]events.Revocation, error)

@@ -31,7 +31,7 @@ func TestStartWithoutAStoreIsAWarning(t *testing.T) {
 					return errors.New("connection refused")
 				}
 				return nil
-			}, &good)
+			}, &good, nil)
 			if n := strings.Count(log.String(), "WARN"); n != c.warnings || good.Load() != (c.warnings == 0) {
 				t.Errorf("%s: %d warnings, want %d:\n%s", name, n, c.warnings, log.String())
 			}

@@ -61,7 +61,7 @@ func TestImageRevivesNoEndedSession(t *testing.T) {
 			refill, err := store.BeginRefill(t.Context())
 			check(t, err)
 			if age < 30*time.Minute {
-				check(t, store.Apply(t.Context(), []events.Revocation{rev})) // the log still has it
+				check(t, store.Apply(t.Context(), "", []events.Revocation{rev})) // the log still has it
 			}
 			refill.Reckoned, refill.Life = refill.FoundAt.Add(age), 30*time.Minute
 			check(t, store.Vouch(t.Context(), refill, time.Now()))
@@ -162,7 +162,7 @@ func TestInfoIsAskedOncePerScript(t *testing.T) {
 		"rotate": func() error { _, err := store.Rotate(t.Context(), s); return err },
 		"get":    func() error { _, err := store.Get(t.Context(), s.SessionID); return err },
 		"revoke": func() error { _, err := store.Revoke(t.Context(), revocation()); return err },
-		"apply":  func() error { return store.Apply(t.Context(), []events.Revocation{revocation(), revocation()}) },
+		"apply":  func() error { return store.Apply(t.Context(), "", []events.Revocation{revocation(), revocation()}) },
 		"keep":   func() error { _, err := store.KeepVouch(t.Context(), time.Now()); return err },
 	} {
 		check(t, run()) // its script is loaded

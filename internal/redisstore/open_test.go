@@ -82,7 +82,7 @@ func TestEveryFailureIsUnavailable(t *testing.T) {
 	wantUnavailable(t, "list", err)
 	_, err = store.Revoke(t.Context(), revocation())
 	wantUnavailable(t, "revoke", err)
-	wantUnavailable(t, "apply", store.Apply(t.Context(), []events.Revocation{revocation()}))
+	wantUnavailable(t, "apply", store.Apply(t.Context(), "", []events.Revocation{revocation()}))
 	_, err = store.Settle(t.Context(), events.Revocation{ID: "x"})
 	wantUnavailable(t, "settle", err)
 	_, err = store.Outbox(t.Context(), 1)

@@ -58,9 +58,9 @@ func (s *Store) Revoke(ctx context.Context, r events.Revocation) (events.Revocat
 // nothing goes to the outbox. Repeating it is harmless; while nobody vouches for
 // the store, what it holds already gets its whole life again. On an error some of
 // them may have been applied.
-func (s *Store) Apply(ctx context.Context, rs []events.Revocation) error {
+func (s *Store) Apply(ctx context.Context, incarnation string, rs []events.Revocation) error {
 	for part := range slices.Chunk(rs, batch) {
-		args := s.prefixes()
+		args := append(s.prefixes(), incarnation)
 		for _, r := range part {
 			e, err := entryOf(r)
 			if err != nil {

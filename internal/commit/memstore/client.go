@@ -97,9 +97,12 @@ func (s *Store) lifeFor(r events.Revocation) time.Duration {
 }
 
 // Apply implements commit.Store.
-func (c *Client) Apply(ctx context.Context, rs []events.Revocation) error {
+func (c *Client) Apply(ctx context.Context, incarnation string, rs []events.Revocation) error {
 	for _, r := range rs {
 		err := c.call(ctx, "apply", true, func(s *Store) error {
+			if incarnation != "" && incarnation != s.name() {
+				return commit.ErrRefillLost
+			}
 			s.state.stamp = max(s.state.stamp, r.Stamp)
 			s.pass(r)
 			s.file(r)

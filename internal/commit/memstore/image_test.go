@@ -152,7 +152,7 @@ func refillLengthens(t *testing.T, s server) {
 		}
 		for _, at := range []time.Duration{0, 40 * time.Minute} {
 			s.clock(from + at)
-			testenv.Must(t, s.Apply(t.Context(), []events.Revocation{revocation("a", time.Hour)}))
+			testenv.Must(t, s.Apply(t.Context(), "", []events.Revocation{revocation("a", time.Hour)}))
 		}
 		if held(from+80*time.Minute) == vouched {
 			t.Errorf("vouched for %t, and its life was counted anew %t", vouched, !vouched)

@@ -152,7 +152,7 @@ func applyKeepsStamp(t *testing.T, s server) {
 	r := revocation("a", time.Hour)
 	r.Stamp, r.Incarnation = time.Now().Add(24*time.Hour).UnixMilli(), "other"
 	for range 2 {
-		testenv.Must(t, s.Apply(t.Context(), []events.Revocation{r, r}))
+		testenv.Must(t, s.Apply(t.Context(), "", []events.Revocation{r, r}))
 	}
 	if live := live(t, s); len(live) != 1 || live["a"] != r {
 		t.Fatalf("live: %v", live)
@@ -276,7 +276,7 @@ func stampsAfterALoss(t *testing.T, s server) {
 
 func neverShortened(t *testing.T, s server) {
 	long, short := revocation("a", time.Hour), revocation("a", time.Minute)
-	testenv.Must(t, s.Apply(t.Context(), []events.Revocation{long, short}))
+	testenv.Must(t, s.Apply(t.Context(), "", []events.Revocation{long, short}))
 	if live := live(t, s); live["a"].ID != long.ID {
 		t.Fatalf("live: %v", live)
 	}

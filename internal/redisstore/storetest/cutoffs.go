@@ -115,7 +115,7 @@ func cutoffRefreshes(t *testing.T, r *room) {
 func cutoffsMerge(t *testing.T, r *room) {
 	high, low := cutoffOf(events.ScopeUser, "acme", "u"), cutoffOf(events.ScopeUser, "acme", "u")
 	high.Stamp, low.Stamp, low.TTLMillis = 900, 800, high.TTLMillis+60_000
-	must(t, r.store.Apply(t.Context(), []events.Revocation{low, high, low}))
+	must(t, r.store.Apply(t.Context(), "", []events.Revocation{low, high, low}))
 	if !r.stamped(t, 900).Revoked || r.stamped(t, 901).Revoked {
 		t.Error("the cutoff is not at the larger stamp")
 	}
@@ -128,7 +128,7 @@ func cutoffFromTheLog(t *testing.T, r *room) {
 	before := r.login(t, "acme", "u", hour, hour)
 	cut := cutoffOf(events.ScopeUser, "acme", "u")
 	cut.Stamp = time.Now().Add(5 * time.Minute).UnixMilli() // of an issuer whose clock is ahead
-	must(t, r.store.Apply(t.Context(), []events.Revocation{cut}))
+	must(t, r.store.Apply(t.Context(), "", []events.Revocation{cut}))
 	_, err := r.store.Rotate(t.Context(), rotation(before.ID, 2, 3))
 	wantError(t, "a session under a cutoff", err, session.ErrEnded)
 	for range 100 {
@@ -158,7 +158,7 @@ func cutoffsReap(t *testing.T, r *room) {
 		}
 		_, err = r.store.Get(t.Context(), after.ID)
 		must(t, err)
-		must(t, r.store.Apply(t.Context(), []events.Revocation{cut})) // a replay ends nothing more
+		must(t, r.store.Apply(t.Context(), "", []events.Revocation{cut})) // a replay ends nothing more
 		_, err = r.store.Get(t.Context(), after.ID)
 		must(t, err)
 	}

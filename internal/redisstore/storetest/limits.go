@@ -112,7 +112,7 @@ func (r *room) replayIsTheSame(t *testing.T, rev events.Revocation) {
 	key := r.prefix + "rev:" + rev.Key()
 	before := r.rdb.Get(t.Context(), key).Val()
 	must(t, r.rdb.PExpire(t.Context(), key, hour/2).Err())
-	must(t, r.store.Apply(t.Context(), []events.Revocation{rev}))
+	must(t, r.store.Apply(t.Context(), "", []events.Revocation{rev}))
 	equal(t, "entry after its replay", r.rdb.Get(t.Context(), key).Val(), before)
 	if d := r.ttl(t, rev); d > hour/2 {
 		t.Fatalf("a replay lengthened it to %v", d)

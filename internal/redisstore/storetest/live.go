@@ -50,7 +50,7 @@ func liveIsScoped(t *testing.T, r *room) {
 func liveNeedsTheRest(t *testing.T, r *room) {
 	s := r.login(t, "acme", "u1", hour, hour)
 	rev := revocation(events.ScopeToken, "j1", hour)
-	must(t, r.store.Apply(t.Context(), []events.Revocation{rev}))
+	must(t, r.store.Apply(t.Context(), "", []events.Revocation{rev}))
 	equal(t, "verdict", r.alive(t, issuer, s.ID, rev.Key()), redisstore.Verdict{Revoked: true, Vouched: true, Live: true})
 	must(t, r.rdb.Del(t.Context(), r.prefix+"vouch").Err())
 	equal(t, "verdict", r.alive(t, issuer, s.ID), redisstore.Verdict{Live: true})

@@ -24,13 +24,13 @@ func applyKeepsStamp(t *testing.T, r *room) {
 	rev := revocation(events.ScopeToken, "x", hour)
 	rev.Stamp, rev.Incarnation = 1234567890123, "abc-def"
 	pending := revocation(events.ScopeToken, "pending", hour)
-	must(t, r.store.Apply(t.Context(), []events.Revocation{rev, pending}))
+	must(t, r.store.Apply(t.Context(), "", []events.Revocation{rev, pending}))
 	equal(t, "live", r.live(t)["x"], rev)
 	equal(t, "live without an origin", r.live(t)["pending"], pending)
 	out, err := r.store.Outbox(t.Context(), 10)
 	must(t, err)
 	equal(t, "entries in the outbox", len(out), 0)
-	must(t, r.store.Apply(t.Context(), nil))
+	must(t, r.store.Apply(t.Context(), "", nil))
 }
 
 func applyIdempotent(t *testing.T, r *room) {
@@ -38,7 +38,7 @@ func applyIdempotent(t *testing.T, r *room) {
 		revocation(events.ScopeToken, "a", hour), revocation(events.ScopeToken, "b", hour),
 	}
 	for range 3 {
-		must(t, r.store.Apply(t.Context(), append(batch, batch...)))
+		must(t, r.store.Apply(t.Context(), "", append(batch, batch...)))
 	}
 	live := r.live(t)
 	equal(t, "live", len(live), 2)
@@ -50,7 +50,7 @@ func applyEndsSessions(t *testing.T, r *room) {
 	vouch, err := r.rdb.HGetAll(t.Context(), r.prefix+"vouch").Result()
 	must(t, err)
 	must(t, r.rdb.Del(t.Context(), r.prefix+"vouch").Err())
-	must(t, r.store.Apply(t.Context(), []events.Revocation{revocation(events.ScopeSession, s.ID, hour)}))
+	must(t, r.store.Apply(t.Context(), "", []events.Revocation{revocation(events.ScopeSession, s.ID, hour)}))
 	must(t, r.rdb.HSet(t.Context(), r.prefix+"vouch", vouch).Err())
 	_, err = r.store.Get(t.Context(), s.ID)
 	wantError(t, "get", err, session.ErrNotFound)
@@ -65,12 +65,12 @@ func refillLengthens(t *testing.T, r *room) {
 		rev, err := r.store.Revoke(t.Context(), rev)
 		must(t, err)
 		must(t, r.rdb.PExpire(t.Context(), r.prefix+"rev:"+rev.Key(), time.Minute).Err())
-		must(t, r.store.Apply(t.Context(), []events.Revocation{rev}))
+		must(t, r.store.Apply(t.Context(), "", []events.Revocation{rev}))
 		if d := r.ttl(t, rev); d > time.Minute {
 			t.Errorf("%s: a replay lengthened it to %v", rev.Scope, d)
 		}
 		must(t, r.store.Withdraw(t.Context(), rev.Incarnation))
-		must(t, r.store.Apply(t.Context(), []events.Revocation{rev}))
+		must(t, r.store.Apply(t.Context(), "", []events.Revocation{rev}))
 		if d := r.ttl(t, rev); d < hour-time.Minute {
 			t.Errorf("%s: lives for %v after a refill", rev.Scope, d)
 		}
@@ -86,7 +86,7 @@ func refillLengthens(t *testing.T, r *room) {
 func applyReloads(t *testing.T, r *room) {
 	must(t, r.rdb.ScriptFlush(t.Context()).Err())
 	rev := revocation(events.ScopeToken, "x", hour)
-	must(t, r.store.Apply(t.Context(), []events.Revocation{rev}))
+	must(t, r.store.Apply(t.Context(), "", []events.Revocation{rev}))
 	must(t, r.rdb.ScriptFlush(t.Context()).Err())
 	equal(t, "revoked", r.ask(t, rev, hour).Revoked, true)
 	must(t, r.rdb.ScriptFlush(t.Context()).Err())
@@ -97,7 +97,7 @@ func senselessStamp(t *testing.T, r *room) {
 	high, low := revocation(events.ScopeToken, "high", hour), revocation(events.ScopeToken, "low", hour)
 	high.Stamp, low.Stamp = math.MaxInt64, math.MinInt64
 	high.TTLMillis = events.MaxTTL.Milliseconds()
-	must(t, r.store.Apply(t.Context(), []events.Revocation{low, high}))
+	must(t, r.store.Apply(t.Context(), "", []events.Revocation{low, high}))
 	r.login(t, "acme", "u1", hour, hour)
 	equal(t, "live", len(r.live(t)), 2)
 }

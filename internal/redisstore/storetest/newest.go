@@ -42,7 +42,7 @@ func newestFirst(t *testing.T, r *room) {
 	for n := range 20 {
 		all = append(all, revocation(events.ScopeToken, fmt.Sprintf("j%02d", n), hour))
 	}
-	must(t, r.store.Apply(t.Context(), all)) // in one script: most expire in the same millisecond
+	must(t, r.store.Apply(t.Context(), "", all)) // in one script: most expire in the same millisecond
 	_, err := r.store.Revoke(t.Context(), revocation(events.ScopeToken, "soon", time.Minute))
 	must(t, err)
 	_, err = r.store.Revoke(t.Context(), revocation(events.ScopeToken, "late", 2*hour))

@@ -176,7 +176,7 @@ func revivedIsEnded(t *testing.T, r *room) {
 	must(t, r.rdb.Set(t.Context(), r.prefix+"rev:"+rev.Key(), "x", hour).Err())
 	_, err := r.store.Rotate(t.Context(), rotation(s.ID, 2, 3))
 	wantError(t, "rotate", err, session.ErrEnded)
-	must(t, r.store.Apply(t.Context(), []events.Revocation{rev}))
+	must(t, r.store.Apply(t.Context(), "", []events.Revocation{rev}))
 	_, err = r.store.Get(t.Context(), s.ID)
 	wantError(t, "get", err, session.ErrNotFound)
 }

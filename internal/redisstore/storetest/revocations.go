@@ -103,7 +103,7 @@ func replayKeepsLife(t *testing.T, r *room) {
 	rev, err := r.store.Revoke(t.Context(), revocation(events.ScopeToken, "x", hour))
 	must(t, err)
 	must(t, r.rdb.PExpire(t.Context(), r.prefix+"rev:"+rev.Key(), time.Minute).Err())
-	must(t, r.store.Apply(t.Context(), []events.Revocation{rev}))
+	must(t, r.store.Apply(t.Context(), "", []events.Revocation{rev}))
 	if d := r.ttl(t, rev); d > time.Minute {
 		t.Fatalf("a replay lengthened it to %v", d)
 	}
@@ -162,7 +162,7 @@ func livePages(t *testing.T, r *room) {
 	for i := range batch {
 		batch[i] = revocation(events.ScopeToken, strings.Repeat("x", i%500)+string(rune('a'+i/500)), hour)
 	}
-	must(t, r.store.Apply(t.Context(), batch))
+	must(t, r.store.Apply(t.Context(), "", batch))
 	equal(t, "live", len(r.live(t)), n)
 	// One that cannot be read does not hide the rest.
 	must(t, r.rdb.Set(t.Context(), r.prefix+"rev:"+batch[0].Key(), "junk", hour).Err())

@@ -260,7 +260,7 @@ func revokedIsNotCreated(t *testing.T, r *room) {
 func stampsNeverDecrease(t *testing.T, r *room) {
 	ahead := revocation(events.ScopeToken, "seen", hour)
 	ahead.Stamp = time.Now().Add(hour).UnixMilli()
-	must(t, r.store.Apply(t.Context(), []events.Revocation{ahead}))
+	must(t, r.store.Apply(t.Context(), "", []events.Revocation{ahead}))
 	opened, err := r.store.Create(t.Context(), opening(newSession("acme", "u1"), hour, hour))
 	must(t, err)
 	stamp := opened.Stamp
@@ -271,7 +271,7 @@ func stampsNeverDecrease(t *testing.T, r *room) {
 	rev, err := r.store.Revoke(t.Context(), revocation(events.ScopeToken, "t", hour))
 	must(t, err)
 	equal(t, "stamp of a revocation", rev.Stamp, ahead.Stamp)
-	must(t, r.store.Apply(t.Context(), []events.Revocation{revocation(events.ScopeToken, "old", hour)}))
+	must(t, r.store.Apply(t.Context(), "", []events.Revocation{revocation(events.ScopeToken, "old", hour)}))
 	rev, err = r.store.Revoke(t.Context(), revocation(events.ScopeToken, "u", hour))
 	must(t, err)
 	equal(t, "stamp after an old entry was applied", rev.Stamp, ahead.Stamp)

@@ -19,6 +19,7 @@ func vouchTests() []test {
 		{"a wipe ends the vouch", wipeEndsVouch},
 		{"a wipe in the middle of a refill is not vouched for", wipeInRefill},
 		{"a refill of another incarnation is not vouched for", otherRefill},
+		{"a refill is of one server", applyElsewhere},
 		{"vouching may be repeated", vouchTwice},
 		{"a vouch goes stale and is renewed", vouchStale},
 		{"a vouch from the future is not believed", vouchFromFuture},
@@ -83,7 +84,7 @@ func wipeInRefill(t *testing.T, r *room) {
 	must(t, r.rdb.FlushAll(t.Context()).Err())
 	refill, err := r.store.BeginRefill(t.Context())
 	must(t, err)
-	must(t, r.store.Apply(t.Context(), []events.Revocation{revocation(events.ScopeToken, "x", hour)}))
+	must(t, r.store.Apply(t.Context(), "", []events.Revocation{revocation(events.ScopeToken, "x", hour)}))
 	must(t, r.rdb.FlushAll(t.Context()).Err())
 	wantError(t, "vouch", r.store.Vouch(t.Context(), refill, time.Now()), commit.ErrRefillLost)
 	refuses(t, r, uuid.NewString())
@@ -99,6 +100,23 @@ func otherRefill(t *testing.T, r *room) {
 	refill.Incarnation = "0123456789abcdef-0123456789abcdef"
 	wantError(t, "vouch", r.store.Vouch(t.Context(), refill, time.Now()), commit.ErrRefillLost)
 	wantError(t, "vouch by nothing", r.store.Vouch(t.Context(), commit.Refill{}, time.Now()), commit.ErrRefillLost)
+}
+
+// A refill is of one server: what comes to another is not filed there.
+func applyElsewhere(t *testing.T, r *room) {
+	refill, err := r.store.BeginRefill(t.Context())
+	must(t, err)
+	rev := revocation(events.ScopeToken, "elsewhere", hour)
+	err = r.store.Apply(t.Context(), "0123456789abcdef-0123456789abcdef", []events.Revocation{rev})
+	wantError(t, "apply", err, commit.ErrRefillLost)
+	for held, err := range r.store.Live(t.Context()) {
+		must(t, err)
+		if held.ID == rev.ID {
+			t.Error("filed all the same")
+		}
+	}
+	must(t, r.store.Apply(t.Context(), refill.Incarnation, []events.Revocation{rev}))
+	must(t, r.store.Vouch(t.Context(), refill, time.Now()))
 }
 
 func vouchTwice(t *testing.T, r *room) {

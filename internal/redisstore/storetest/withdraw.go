@@ -143,6 +143,6 @@ func evictedList(t *testing.T, r *room) {
 	must(t, err)
 	must(t, r.rdb.Del(t.Context(), r.prefix+"revs").Err())
 	equal(t, "live", len(r.live(t)), 0)
-	must(t, r.store.Apply(t.Context(), []events.Revocation{rev}))
+	must(t, r.store.Apply(t.Context(), "", []events.Revocation{rev}))
 	equal(t, "live", r.live(t)["x"], rev)
 }
