@@ -19,8 +19,8 @@ type storeWatch struct {
 	warned    string    // the last vouch of ours of which it was said that it ended sessions
 	log       logDial   // for any goroutine
 	unguarded atomic.Bool
-	filled    atomic.Value // the incarnation that is refilled, a string; for the projector
-	moved     atomic.Bool  // the projector has come to another one
+	filled    atomic.Value              // the incarnation that is refilled, a string; for the projector
+	moved     atomic.Bool               // the projector has come to another one
 	kept      atomic.Pointer[keptVouch] // for any goroutine
 }
 

@@ -34,6 +34,21 @@ func (a Announced) Ask(ctx context.Context, q events.Question) (events.Answer, e
 	return answer, err
 }
 
+// AskEdges implements [events.Exchange]: an edge may become fresh by another's word too,
+// and issuers may be there that hear reports and do not answer yet. What reaches edges
+// came over the connection behind the report.
+func (a Announced) AskEdges(ctx context.Context, q events.Question) error {
+	on, err := a.Reporter.Announce()
+	if err != nil {
+		return fmt.Errorf("fleet: not announced, so nobody is asked: %w", err)
+	}
+	err = a.Exchange.AskEdges(ctx, q)
+	if err == nil && a.Reporter.Conn.Stats().Reconnects != on {
+		return errMoved
+	}
+	return err
+}
+
 // Announce reports unless that was done lately on this connection, and returns
 // which connection that is. "Lately" is by a clock that counts time asleep: an
 // edge that slept for long, and whose connection survived, is no longer listed.

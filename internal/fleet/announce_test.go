@@ -68,6 +68,12 @@ func (h *hooked) Ask(ctx context.Context, q events.Question) (events.Answer, err
 	return a, err
 }
 
+func (h *hooked) AskEdges(ctx context.Context, q events.Question) error {
+	h.asked++
+	h.before()
+	return h.Exchange.AskEdges(ctx, q)
+}
+
 // answering is an exchange over nc where somebody answers.
 func answering(t *testing.T, url string, nc *nats.Conn) *hooked {
 	t.Helper()
@@ -106,6 +112,21 @@ func TestAnswerOnAnotherConnection(t *testing.T) {
 	}
 }
 
+// Who asks edges is announced as well: an issuer may be there that does not answer yet.
+func TestAnnouncedBeforeEdgesAreAsked(t *testing.T) {
+	server := testenv.NATS(t)
+	r := newRegistry(t, server.URL())
+	e := edgeOn(connect(t, server.URL()), "edge-1")
+	h := answering(t, server.URL(), e.Conn)
+	x := fleet.Announced{Exchange: h, Reporter: e.Reporter}
+	testenv.Must(t, x.AskEdges(t.Context(), events.Question{Nonce: "q"}))
+	awaitEdges(t, r, 1)
+	h.before = func() { reconnect(t, e.Conn) }
+	if err := x.AskEdges(t.Context(), events.Question{Nonce: "q"}); err == nil {
+		t.Error("asked on another connection than it was announced on")
+	}
+}
+
 // Whoever could not announce itself does not ask.
 func TestNotAskedUnlessAnnounced(t *testing.T) {
 	server := testenv.NATS(t)
@@ -118,8 +139,12 @@ func TestNotAskedUnlessAnnounced(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := (fleet.Announced{Exchange: h, Reporter: e.Reporter}).Ask(t.Context(), events.Question{}); err == nil || h.asked != 0 {
+	x := fleet.Announced{Exchange: h, Reporter: e.Reporter}
+	if _, err := x.Ask(t.Context(), events.Question{}); err == nil || h.asked != 0 {
 		t.Errorf("asked %d times: %v", h.asked, err)
+	}
+	if err := x.AskEdges(t.Context(), events.Question{}); err == nil || h.asked != 0 {
+		t.Errorf("asked edges %d times: %v", h.asked, err)
 	}
 }
 

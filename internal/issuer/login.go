@@ -113,7 +113,7 @@ func (i *Issuer) toEnd(c *fiber.Ctx) (token.Claims, error) {
 		return token.Claims{}, front.Unauthorized().Because(err)
 	}
 	claims, err := i.verifier.Authentic(c.UserContext(), raw)
-	if err == nil && token.Spent(&claims, i.now()) {
+	if err == nil && token.Spent(claims.ExpiresAt, i.now()) {
 		err = token.ErrExpired
 	}
 	if err != nil {

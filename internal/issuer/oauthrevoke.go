@@ -58,26 +58,59 @@ func (i *Issuer) revokePresented(c *fiber.Ctx, raw string) (session.Receipt, err
 	return receipt, err
 }
 
-// revokeAccess goes by the signature, and not by this machine's clock: an edge
-// whose clock is another may accept a token that has expired here, or is not
-// valid yet. What cannot be revoked here although an edge may accept it is an
-// error.
+// revokeAccess goes by the signature alone, not by this machine's clock and settings:
+// an edge that has others may accept a token that has expired here, is not valid yet,
+// or is for another audience. What cannot be revoked here although an edge may accept
+// it is an error.
 func (i *Issuer) revokeAccess(c *fiber.Ctx, raw string) (session.Receipt, error) {
 	ctx := c.UserContext()
 	claims, err := i.others.ending.Authentic(ctx, raw)
+	if errors.Is(err, token.ErrInvalid) && !errors.Is(err, token.ErrKeyAbsent) && !errors.Is(err, token.ErrRegion) {
+		if ours, wrong := i.verifier.Signed(ctx, raw); wrong == nil {
+			claims, err = ours, nil
+		}
+	}
+	expires := claims.ExpiresAt
+	if errors.Is(err, token.ErrKeyAbsent) {
+		expires = token.NamedExpiry(raw)
+	}
 	switch {
-	case errors.Is(err, token.ErrKeysUnavailable), errors.Is(err, token.ErrKeyAbsent):
-		return session.Receipt{}, fmt.Errorf("%w: %w", session.ErrUnavailable, err)
 	case errors.Is(err, token.ErrRegion):
 		return session.Receipt{}, &oauthError{unsupportedTokenType, "the token is of another region: revoke it there"}
+	case errors.Is(err, token.ErrKeysUnavailable):
+		return session.Receipt{}, fmt.Errorf("%w: %w", session.ErrUnavailable, err)
 	case err != nil && i.cannotTell(raw):
 		return session.Receipt{}, &oauthError{unsupportedTokenType, "the entry of this issuer in trusted_issuers does not say which tokens are accepted"}
-	case err != nil, token.Spent(&claims, i.now()): // no access token, or one that nobody accepts
+	case err != nil && !errors.Is(err, token.ErrKeyAbsent): // no access token, or one that nobody accepts
 		return nothing, nil
+	}
+	switch spent, unknown := i.spent(ctx, expires); {
+	case unknown != nil:
+		return session.Receipt{}, unknown
+	case spent:
+		return nothing, nil
+	case err != nil: // others may have the key
+		return session.Receipt{}, fmt.Errorf("%w: %w", session.ErrUnavailable, err)
 	case claims.Foreign:
 		return i.revokeForeign(c, claims)
+	case claims.Issuer != i.config.IssuerURL:
+		of := token.ForeignConfig{MaxLifetime: i.config.AccessTTL}
+		return i.revoker.Commit(ctx, events.Revocation{
+			Scope: events.ScopeToken, Subject: claims.ID, Issuer: claims.Issuer, Reason: reasonOAuth, Actor: claims.Subject,
+			TTLMillis: min(of.LifeOf(&claims, i.now()), events.MaxTTL).Milliseconds(),
+		})
 	}
 	return i.sessions.RevokeToken(ctx, claims, reasonOAuth)
+}
+
+// spent reports whether no edge accepts a token any more that expires then. By this
+// machine's clock that may seem so; the store's, which dates tokens, decides.
+func (i *Issuer) spent(ctx context.Context, expires time.Time) (bool, error) {
+	if !token.Spent(expires, i.now()) {
+		return false, nil
+	}
+	now, err := i.store.Now(ctx)
+	return err == nil && token.Spent(expires, now), err
 }
 
 // cannotTell reports whether a token may be one that edges accept, of which the
@@ -116,7 +149,8 @@ func (i *Issuer) revokeForeign(c *fiber.Ctx, claims token.Claims) (session.Recei
 // endAgain is for a session that has ended, and was opened by a key that has
 // retired. Its revocation may still be pending, as when a client repeats a call that
 // was answered 503, so it is committed once more. Sessions that nobody revoked are
-// left alone: without them there is no proof that the token was ever good.
+// left alone: without them there is no proof that the token was ever good. It may have
+// ended by a cutoff that edges do not have yet.
 func (i *Issuer) endAgain(ctx context.Context, raw string) (session.Receipt, error) {
 	id, err := session.SessionOf(raw)
 	if err != nil {
@@ -132,5 +166,5 @@ func (i *Issuer) endAgain(ctx context.Context, raw string) (session.Receipt, err
 	case !verdict.Vouched:
 		return session.Receipt{}, session.ErrUnavailable
 	}
-	return nothing, nil
+	return i.flushed(ctx), nil
 }

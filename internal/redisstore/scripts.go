@@ -25,6 +25,8 @@ var (
 	applySource string
 	//go:embed lua/revoke.lua
 	revokeSource string
+	//go:embed lua/now.lua
+	nowSource string
 	//go:embed lua/refill.lua
 	refillSource string
 	//go:embed lua/vouch.lua
@@ -47,7 +49,7 @@ var (
 
 // scripts holds one script per transition.
 type scripts struct {
-	create, rotate, get, list, revoke, apply, refill, vouch, keep, withdraw, reap, reaped, whoami, tally *redis.Script
+	create, rotate, get, list, revoke, apply, now, refill, vouch, keep, withdraw, reap, reaped, whoami, tally *redis.Script
 }
 
 func newScripts() scripts {
@@ -58,6 +60,7 @@ func newScripts() scripts {
 		list:     script(listSource),
 		revoke:   script(takeSource + revokeSource),
 		apply:    script(takeSource + applySource),
+		now:      script(nowSource),
 		refill:   script(refillSource),
 		vouch:    script(vouchSource),
 		keep:     script(keepSource),

@@ -31,13 +31,19 @@ func (s *Store) BeginRefill(ctx context.Context) (commit.Refill, error) {
 	return refill, d.err
 }
 
-// Now reads the server's clock.
+// Now reads the clock of the server that has the vouch. In a cluster TIME would be
+// another's, and would be answered while that one is stopped.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
-	now, err := s.rdb.Time(ctx).Result()
+	answer, err := s.run(ctx, "time", s.scripts.now, []string{s.keys.vouch()})
 	if err != nil {
-		return time.Time{}, unavailable("time", err)
+		return time.Time{}, err
 	}
-	return now, nil
+	if len(answer) < 1 {
+		return time.Time{}, errMalformed
+	}
+	d := decoder{}
+	now := d.millis(answer, 0)
+	return now, d.err
 }
 
 // Vouch declares the store complete as of a reading of Now, after a refill. It

@@ -19,7 +19,8 @@ var (
 	ErrRegion = fmt.Errorf("%w: of another region", ErrInvalid)
 	// ErrExpired: valid in every respect but past its exp (token_expired).
 	ErrExpired = errors.New("token: expired")
-	// ErrKeyAbsent is the ErrInvalid of a kid that the last key set did not have.
+	// ErrKeyAbsent is the ErrInvalid of a kid that the last key set, or the directory
+	// when it was read last, did not have.
 	// It was not asked for again; the issuer may have published it since.
 	ErrKeyAbsent = fmt.Errorf("%w: unknown key, as of a moment ago", ErrInvalid)
 	// ErrKeysUnavailable: the key that the token names is not at hand and the

@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // Issuers decides about the tokens of several issuers, ours and others. Each
@@ -67,6 +68,16 @@ func NamedIssuer(raw string) string {
 	}
 	iss, _ := issuerOf(p.payload)
 	return iss
+}
+
+// NamedExpiry is when a token says that it expires, zero if it does not. Nobody has
+// vouched for that.
+func NamedExpiry(raw string) time.Time {
+	var w wireClaims
+	if p, err := takeApart(raw); err != nil || decodeObject(p.payload, w.field) != nil {
+		return time.Time{}
+	}
+	return w.claims().ExpiresAt
 }
 
 // issuerOf reads the iss of claims that nobody has vouched for yet.

@@ -144,7 +144,7 @@ func (k *Keyring) Key(_ context.Context, kid string) (PublicKey, error) {
 	}
 	key, ok := k.ring.Load().public[kid]
 	if !ok {
-		return PublicKey{}, fmt.Errorf("%w: unknown key", ErrInvalid)
+		return PublicKey{}, ErrKeyAbsent
 	}
 	return key, nil
 }

@@ -55,4 +55,4 @@ const spentAfter = time.Hour
 
 // Spent reports whether a token has expired so long ago that no verifier accepts
 // it any more, whatever is wrong with its clock and with the one that says now.
-func Spent(c *Claims, now time.Time) bool { return now.Sub(c.ExpiresAt) >= spentAfter }
+func Spent(expires, now time.Time) bool { return now.Sub(expires) >= spentAfter }

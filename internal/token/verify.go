@@ -56,6 +56,26 @@ func (v *Verifier) Authentic(ctx context.Context, raw string) (Claims, error) {
 	return verify(ctx, raw, v.rulesOf, true)
 }
 
+// Signed returns the claims of a token that one of our keys has signed, whatever it
+// says of issuer, audience, region and time: others of us may have other settings. It
+// is for whoever ends tokens. No request may pass by it.
+func (v *Verifier) Signed(ctx context.Context, raw string) (Claims, error) {
+	return verify(ctx, raw, func(parsed) (rules, error) { return signed{v}, nil }, true)
+}
+
+// signed are the rules of a Verifier without those that settings make.
+type signed struct{ *Verifier }
+
+func (s signed) authentic(ctx context.Context, p parsed) (c Claims, notBefore time.Time, err error) {
+	if c, notBefore, err = s.claims(ctx, p); err != nil {
+		return c, notBefore, err
+	}
+	if err := c.check(); err != nil {
+		return c, notBefore, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return c, notBefore, nil
+}
+
 // rules are what the tokens of one issuer are held to.
 type rules interface {
 	// authentic is all that does not depend on the time.
@@ -87,6 +107,14 @@ func verify(ctx context.Context, raw string, rulesOf func(parsed) (rules, error)
 func (v *Verifier) rulesOf(parsed) (rules, error) { return v, nil }
 
 func (v *Verifier) authentic(ctx context.Context, p parsed) (c Claims, notBefore time.Time, err error) {
+	if c, notBefore, err = v.claims(ctx, p); err == nil {
+		err = v.meant(&c)
+	}
+	return c, notBefore, err
+}
+
+// claims reads what one of our keys has signed.
+func (v *Verifier) claims(ctx context.Context, p parsed) (c Claims, notBefore time.Time, err error) {
 	if !isAccessTokenType(p.typ) {
 		return c, notBefore, fmt.Errorf("%w: not typed as an access token", ErrInvalid)
 	}
@@ -100,7 +128,7 @@ func (v *Verifier) authentic(ctx context.Context, p parsed) (c Claims, notBefore
 	}
 	c = w.claims()
 	c.KeyID, c.withdrawn = key.id, key.withdrawn
-	return c, w.notBefore.Time, v.meant(&c)
+	return c, w.notBefore.Time, nil
 }
 
 // verifiedBy returns the key that has signed the token.

@@ -1,0 +1,3 @@
+-- Reads the clock of the server that has a key.
+-- KEYS: vouch
+return {'OK', text(clock())}
