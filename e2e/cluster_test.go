@@ -54,7 +54,8 @@ func startCluster(t *testing.T) *cluster {
 		more := [][]string{
 			nil,
 			{"CURFEW_RENEW=true", "CURFEW_RENEW_URL=" + c.issuers[1].url + "/v1/refresh"},
-			{"CURFEW_RENEW=true", "CURFEW_RENEW_HEADER=true", "CURFEW_UPSTREAM=" + c.upstream.URL, "CURFEW_UPSTREAM_MAX_BODY=8388608"},
+			{"CURFEW_RENEW=true", "CURFEW_RENEW_HEADER=true", "CURFEW_UPSTREAM=" + c.upstream.URL, "CURFEW_UPSTREAM_MAX_BODY=8388608",
+				"CURFEW_OPS_LISTEN=" + port.Loopback(c.ports[4])}, // all on one listener
 		}[n]
 		c.edges = append(c.edges, c.edge(t, n, more...))
 	}

@@ -27,6 +27,7 @@ import (
 type Settings interface {
 	Level() slog.Level
 	Address() string
+	Probing() string
 	Listeners() tlsfiles.Files
 	Profiling() string
 }
@@ -107,7 +108,7 @@ func healthcheck(cfg Settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return front.Healthcheck(cmd.Context(), cfg.Address(), own)
+			return front.Healthcheck(cmd.Context(), cfg.Probing(), own)
 		},
 	}
 	config.Bind(cmd, cfg)

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/curfew-auth/curfew/internal/loopback"
 )
 
 // Common is what the issuer and the edge both need.
@@ -31,6 +33,9 @@ type Common struct {
 	OTLPSample   int    `koanf:"otlp_sample" default:"1" usage:"trace one in this many requests, of those whose caller has not decided"`
 
 	PprofListen string `koanf:"pprof_listen" usage:"loopback address to serve profiles on (pprof); empty: none"`
+
+	// OpsListen may be Listen: then all is there, also before an upstream.
+	OpsListen string `koanf:"ops_listen" usage:"address to serve metrics, state and documents on, and profiles if it is of this machine alone; empty: on listen, but not before an upstream"`
 
 	AllowedOrigins string `koanf:"allowed_origins" usage:"origins, separated by commas, whose pages may use cookies here besides our own"`
 
@@ -60,6 +65,17 @@ func (c Common) Level() slog.Level {
 
 // Address is where to listen.
 func (c Common) Address() string { return c.Listen }
+
+// Probing is where probes of this machine are answered.
+func (c Common) Probing() string {
+	if c.OpsListen != "" {
+		return c.OpsListen
+	}
+	return c.Listen
+}
+
+// HasOps reports whether operators have a listener of their own.
+func (c Common) HasOps() bool { return c.OpsListen != "" && c.OpsListen != c.Listen }
 
 // Profiling is where to serve profiles; empty: nowhere.
 func (c Common) Profiling() string { return c.PprofListen }
@@ -91,8 +107,12 @@ func (c Common) check(p *checks) {
 	if c.PprofListen != "" {
 		p.address("pprof_listen", c.PprofListen)
 		host, _, err := net.SplitHostPort(c.PprofListen)
-		p.that("pprof_listen", err != nil || isLoopback(host),
+		p.that("pprof_listen", err != nil || loopback.Is(host),
 			"profiles show what is in memory: want an address of this machine alone, such as 127.0.0.1:6060, got %s", quote(c.PprofListen))
+	}
+	if c.OpsListen != "" {
+		p.address("ops_listen", c.OpsListen)
+		p.that("ops_listen", c.OpsListen != c.PprofListen, "want another address than pprof_listen; profiles are there too if it is a loopback one")
 	}
 	p.origins("allowed_origins", c.AllowedOrigins)
 	c.TrustedIssuers.check(p, c.IssuerURL)

@@ -42,6 +42,11 @@ func (e Encryption) Listeners() tlsfiles.Files {
 	return tlsfiles.Files{Cert: e.TLSCert, Key: e.TLSKey, CA: e.TLSClientCA}
 }
 
+// Operations are the files of ops_listen. Whoever collects metrics shows no certificate.
+func (e Encryption) Operations() tlsfiles.Files {
+	return tlsfiles.Files{Cert: e.TLSCert, Key: e.TLSKey}
+}
+
 // NATS is how NATS servers are verified, and what they are shown.
 func (e Encryption) NATS() tlsfiles.Peer {
 	return tlsfiles.Peer{Files: tlsfiles.Files{Cert: e.NATSCert, Key: e.NATSKey, CA: e.NATSCA}, Unverified: e.skips(peerNATS)}

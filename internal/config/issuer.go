@@ -2,9 +2,10 @@ package config
 
 import (
 	"log/slog"
-	"net/netip"
 	"net/url"
 	"time"
+
+	"github.com/curfew-auth/curfew/internal/loopback"
 )
 
 // Issuer is the configuration of the issuer.
@@ -108,13 +109,8 @@ func (c Issuer) checkWebhook(p *checks) {
 	}
 	p.plainLink("login_webhook_url", c.LoginWebhookURL)
 	u, err := url.Parse(c.LoginWebhookURL)
-	p.that("login_webhook_url", err != nil || u.Scheme != "http" || isLoopback(u.Hostname()) || c.LoginWebhookInsecure,
+	p.that("login_webhook_url", err != nil || u.Scheme != "http" || loopback.Is(u.Hostname()) || c.LoginWebhookInsecure,
 		"passwords go there: want https://, or http:// to this machine, or set login_webhook_insecure")
-}
-
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
 }
 
 func (c Issuer) checkSessions(p *checks) {

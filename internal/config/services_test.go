@@ -100,7 +100,7 @@ func TestEdgeWithoutRedis(t *testing.T) {
 
 // The names are part of CONTRACT: none may go, none may come unnoticed.
 func TestNamesOfSettings(t *testing.T) {
-	const common = "listen nats_url nats_creds nats_js_prefix nats_inbox_prefix redis_url issuer_url audience staleness log_level region drain_delay otlp_endpoint otlp_sample pprof_listen allowed_origins trusted_issuers " +
+	const common = "listen nats_url nats_creds nats_js_prefix nats_inbox_prefix redis_url issuer_url audience staleness log_level region drain_delay otlp_endpoint otlp_sample pprof_listen ops_listen allowed_origins trusted_issuers " +
 		"tls_cert tls_key tls_client_ca nats_ca nats_cert nats_key redis_ca redis_cert redis_key issuer_ca issuer_cert issuer_key insecure_skip_verify"
 	for cfg, more := range map[any]string{
 		&config.Issuer{}: "key_algorithm hs256_secret key_publish_delay key_retire_margin key_rotate_every audit_max_age audit_max_bytes event_streams refresh_alarm_count refresh_alarm_window keys_dir users_file admin_token admins admin_role admin_listen nats_replicas access_ttl refresh_ttl session_max refresh_grace sliding bind_device session_limit " +

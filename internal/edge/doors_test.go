@@ -52,7 +52,8 @@ func serveDoors(t *testing.T, prefix string) (address string) {
 	registry := prometheus.NewRegistry()
 	origins := front.ParseOrigins("https://good.example")
 	app := front.NewApp(front.AppConfig{Log: slog.New(slog.DiscardHandler), Registry: registry, Origins: origins})
-	front.Probes(app, func() error { return nil }, registry)
+	front.Probes(app, func() error { return nil })
+	front.Metrics(app, registry)
 	(&doors{check: checkPeople, names: newNaming(prefix), origins: origins}).register(app)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/front"
+	"github.com/curfew-auth/curfew/internal/loopback"
 	"github.com/curfew-auth/curfew/internal/tlsfiles"
 	"github.com/curfew-auth/curfew/internal/trace"
 )
@@ -36,16 +37,17 @@ type Edge struct {
 	// origins may use cookies here.
 	origins front.Origins
 	drain   *front.Drain
-	// encryption is that of the listener, and doorEncryption that of ext_authz_listen;
-	// nil: they speak plain text.
-	encryption, doorEncryption *tls.Config
-	traces                     *trace.Provider // nil without tracing
-	renewer                    *renewer        // nil without silent renewal
-	app                        *fiber.App
+	// encryption is that of the listener, the others those of ext_authz_listen and
+	// ops_listen; nil: they speak plain text.
+	encryption, doorEncryption, opsEncryption *tls.Config
+	traces                                    *trace.Provider // nil without tracing
+	renewer                                   *renewer        // nil without silent renewal
+	app                                       *fiber.App
 	// upstream is nil for an edge that only decides. Such an edge is Fiber
 	// alone; with an upstream it is Fiber behind net/http (docs/adr/0009).
 	upstream *upstream
-	extAuthz *extAuthz // nil without ext_authz_listen
+	extAuthz *extAuthz  // nil without ext_authz_listen
+	opsApp   *fiber.App // nil without ops_listen
 }
 
 // New makes an edge. It begins to follow at once, but does not wait for NATS,
@@ -108,7 +110,10 @@ func (e *Edge) openTLS() (err error) {
 	if e.encryption, err = tlsfiles.Server(files, e.log, protocols...); err != nil {
 		return err
 	}
-	e.doorEncryption, err = tlsfiles.Server(files, e.log, front.HTTP2)
+	if e.doorEncryption, err = tlsfiles.Server(files, e.log, front.HTTP2); err != nil {
+		return err
+	}
+	e.opsEncryption, err = tlsfiles.Server(e.config.Operations(), e.log, front.FiberProtocols...)
 	return err
 }
 
@@ -124,6 +129,13 @@ func (e *Edge) Run(ctx context.Context, ln net.Listener) error {
 			return errors.Join(fmt.Errorf("edge: ext_authz_listen: %w", err), ln.Close())
 		}
 		running.Go(func() error { return e.extAuthz.serve(ctx, asked, e.doorEncryption, e.config.DrainDelay) })
+	}
+	if e.opsApp != nil {
+		ops, err := new(net.ListenConfig).Listen(ctx, "tcp", e.config.OpsListen)
+		if err != nil {
+			return errors.Join(fmt.Errorf("edge: ops_listen: %w", err), ln.Close())
+		}
+		running.Go(func() error { return front.Serve(ctx, e.opsApp, ops, e.opsEncryption, e.drain) })
 	}
 	running.Go(func() error { return e.serve(ctx, ln) })
 	return running.Wait()
@@ -143,8 +155,14 @@ func (e *Edge) newApp(registry *prometheus.Registry, toUpstream *tls.Config) (*f
 	app := front.NewApp(front.AppConfig{
 		Name: "curfew edge", Log: e.log, Registry: registry, Origins: e.origins, Drain: e.drain, Tracer: e.traces.Tracer(),
 	})
-	front.Probes(app, e.Ready, registry)
-	app.Get("/statusz", e.statusz)
+	front.Probes(app, e.Ready)
+	if e.config.HasOps() {
+		e.opsApp = e.newOpsApp(registry)
+	} else if e.config.Upstream == "" || e.config.OpsListen != "" {
+		e.operations(app, registry)
+	} else {
+		e.log.Warn("metrics and state are not served: before an upstream they need ops_listen")
+	}
 	app.Get("/v1/whoami", e.whoami)
 	names := newNaming(e.config.IdentityHeaders)
 	asserts, err := newAssertor(e.config)
@@ -155,9 +173,10 @@ func (e *Edge) newApp(registry *prometheus.Registry, toUpstream *tls.Config) (*f
 		app.Get("/.well-known/jwks.json", asserts.jwks)
 	}
 	(&doors{check: e.guard.Check, names: names, origins: e.origins, asserts: asserts}).register(app)
-	if e.config.Upstream == "" { // else these paths are the API's own
-		document := api.Edge()
-		front.Describe(app, document.YAML, document.JSON)
+	if e.config.Upstream == "" { // else all other paths are the API's own
+		if !e.config.HasOps() {
+			describe(app)
+		}
 		return app, nil
 	}
 	target, err := url.Parse(e.config.Upstream)
@@ -174,6 +193,29 @@ func (e *Edge) newApp(registry *prometheus.Registry, toUpstream *tls.Config) (*f
 	e.upstream.origins, e.upstream.ending = e.origins, e.drain.Begun()
 	app.Use(e.upstream.handle)
 	return app, nil
+}
+
+// operations adds what operators look at.
+func (e *Edge) operations(app *fiber.App, registry *prometheus.Registry) {
+	front.Metrics(app, registry)
+	app.Get("/statusz", e.statusz)
+}
+
+func describe(app *fiber.App) {
+	document := api.Edge()
+	front.Describe(app, document.YAML, document.JSON)
+}
+
+// newOpsApp is what ops_listen serves.
+func (e *Edge) newOpsApp(registry *prometheus.Registry) *fiber.App {
+	app := front.NewApp(front.AppConfig{Name: "curfew edge, operations", Log: e.log, Registry: registry, Drain: e.drain, Tracer: e.traces.Tracer()})
+	front.Probes(app, e.Ready)
+	e.operations(app, registry)
+	describe(app)
+	if loopback.Is(e.config.OpsListen) {
+		front.ServeProfiles(app)
+	}
+	return app
 }
 
 // An admission is a good token, and how it was found to be.

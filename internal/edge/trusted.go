@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"net/url"
 
 	"github.com/curfew-auth/curfew/guard"
 	"github.com/curfew-auth/curfew/internal/config"
+	"github.com/curfew-auth/curfew/internal/loopback"
 )
 
 // trusted tells the guard of other issuers.
@@ -38,7 +38,7 @@ func warnOfPlainKeys(list config.TrustedIssuers, log *slog.Logger) {
 		if err != nil || u.Scheme != "http" {
 			continue
 		}
-		if addr, err := netip.ParseAddr(u.Hostname()); u.Hostname() != "localhost" && (err != nil || !addr.IsLoopback()) {
+		if !loopback.Is(u.Hostname()) {
 			log.Warn("trusted_issuers: keys come over http: whoever is on the way can replace them", "issuer", t.Issuer)
 		}
 	}

@@ -2,11 +2,12 @@ package front
 
 import (
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/curfew-auth/curfew/internal/loopback"
 )
 
 // Origins are the origins, such as https://app.example.com, whose pages may
@@ -99,12 +100,12 @@ func ownOrigin(origin, host string) bool {
 	return host != "" && strings.EqualFold(of, host) && (scheme == "https" || scheme == "http" && isLoopback(host))
 }
 
+// isLoopback also takes the names below localhost, which browsers lead to their own
+// machine (RFC 6761 section 6.3).
 func isLoopback(host string) bool {
+	name := host
 	if at := strings.LastIndexByte(host, ':'); at > strings.LastIndexByte(host, ']') {
-		host = host[:at]
+		name = host[:at]
 	}
-	if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
-		return ip.IsLoopback()
-	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+	return loopback.Is(host) || loopback.Is(strings.Trim(name, "[]")) || strings.HasSuffix(name, ".localhost")
 }

@@ -20,10 +20,10 @@ import (
 // healthTimeout bounds a Healthcheck.
 const healthTimeout = 3 * time.Second
 
-// Probes adds /livez, which answers while the process serves, /readyz, which
+// Probes adds /livez, which answers while the process serves, and /readyz, which
 // answers 200 while ready returns nil and else 503 with the error as reason
-// (so it must be plain and hold no secret), and /metrics.
-func Probes(app *fiber.App, ready func() error, gatherer prometheus.Gatherer) {
+// (so it must be plain and hold no secret).
+func Probes(app *fiber.App, ready func() error) {
 	ok := func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) }
 	app.Get("/livez", ok)
 	app.Get("/readyz", func(c *fiber.Ctx) error {
@@ -32,6 +32,10 @@ func Probes(app *fiber.App, ready func() error, gatherer prometheus.Gatherer) {
 		}
 		return ok(c)
 	})
+}
+
+// Metrics adds /metrics.
+func Metrics(app *fiber.App, gatherer prometheus.Gatherer) {
 	metrics := fasthttpadaptor.NewFastHTTPHandler(promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
 	app.Get("/metrics", func(c *fiber.Ctx) error {
 		metrics(c.Context())

@@ -15,7 +15,8 @@ import (
 func TestProbes(t *testing.T) {
 	app, reg := newApp(io.Discard)
 	var state error
-	front.Probes(app, func() error { return state }, reg)
+	front.Probes(app, func() error { return state })
+	front.Metrics(app, reg)
 	probe := func(path string) int { return do(t, app, httptest.NewRequest("GET", path, nil)).StatusCode }
 	if probe("/livez") != 200 || probe("/readyz") != 200 {
 		t.Error("not live or not ready")
@@ -34,7 +35,8 @@ func TestMetricsProbe(t *testing.T) {
 	app, reg := newApp(io.Discard)
 	own := prometheus.NewCounter(prometheus.CounterOpts{Name: "curfew_own_total", Help: "x"})
 	reg.MustRegister(own)
-	front.Probes(app, func() error { return nil }, reg)
+	front.Probes(app, func() error { return nil })
+	front.Metrics(app, reg)
 	do(t, app, httptest.NewRequest("GET", "/livez", nil))
 	res := do(t, app, httptest.NewRequest("GET", "/metrics", nil))
 	text, _ := io.ReadAll(res.Body)
@@ -51,7 +53,8 @@ func TestMetricsProbe(t *testing.T) {
 func TestHealthcheck(t *testing.T) {
 	app, reg := newApp(io.Discard)
 	var state error
-	front.Probes(app, func() error { return state }, reg)
+	front.Probes(app, func() error { return state })
+	front.Metrics(app, reg)
 	addr := serve(t, app)
 	_, port, _ := strings.Cut(addr, ":")
 	for _, listen := range []string{addr, ":" + port, "0.0.0.0:" + port, "localhost:" + port} {

@@ -12,6 +12,7 @@ import (
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/events"
 	"github.com/curfew-auth/curfew/internal/front"
+	"github.com/curfew-auth/curfew/internal/loopback"
 	"github.com/curfew-auth/curfew/internal/redisstore"
 	"github.com/curfew-auth/curfew/internal/session"
 	"github.com/curfew-auth/curfew/internal/token"
@@ -20,8 +21,12 @@ import (
 func (i *Issuer) newApp(registry *prometheus.Registry) *fiber.App {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	app := front.NewApp(front.AppConfig{Name: "curfew issuer", Log: i.log, Registry: registry, Origins: i.origins, Drain: i.drain, Tracer: i.traces.Tracer()})
-	front.Probes(app, i.Ready, registry)
-	describe(app)
+	front.Probes(app, i.Ready)
+	if i.config.HasOps() {
+		i.opsApp = i.newOpsApp(registry)
+	} else {
+		operations(app, registry)
+	}
 	app.Use(i.rememberClient)
 
 	app.Post("/v1/login", i.login)
@@ -42,7 +47,9 @@ func (i *Issuer) newApp(registry *prometheus.Registry) *fiber.App {
 	return app
 }
 
-func describe(app *fiber.App) {
+// operations adds what operators look at.
+func operations(app *fiber.App, registry *prometheus.Registry) {
+	front.Metrics(app, registry)
 	document := api.Issuer()
 	front.Describe(app, document.YAML, document.JSON)
 }
@@ -74,10 +81,23 @@ func (i *Issuer) adminRoutes(app *fiber.App) {
 // newAdminApp is what admin_listen serves: the admin calls and the probes.
 func (i *Issuer) newAdminApp(registry *prometheus.Registry) *fiber.App {
 	app := front.NewApp(front.AppConfig{Name: "curfew issuer, admin", Log: i.log, Registry: registry, Drain: i.drain, Tracer: i.traces.Tracer()})
-	front.Probes(app, i.Ready, registry)
-	describe(app)
+	front.Probes(app, i.Ready)
+	if !i.config.HasOps() {
+		operations(app, registry)
+	}
 	app.Use(i.rememberClient)
 	i.adminRoutes(app)
+	return app
+}
+
+// newOpsApp is what ops_listen serves.
+func (i *Issuer) newOpsApp(registry *prometheus.Registry) *fiber.App {
+	app := front.NewApp(front.AppConfig{Name: "curfew issuer, operations", Log: i.log, Registry: registry, Drain: i.drain, Tracer: i.traces.Tracer()})
+	front.Probes(app, i.Ready)
+	operations(app, registry)
+	if loopback.Is(i.config.OpsListen) {
+		front.ServeProfiles(app)
+	}
 	return app
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/curfew-auth/curfew/internal/audit"
 	"github.com/curfew-auth/curfew/internal/commit"
@@ -42,34 +43,35 @@ type Issuer struct {
 	origins front.Origins
 	drain   *front.Drain
 	// encryption is that of the listeners; nil: they speak plain text.
-	encryption *tls.Config
-	traces     *trace.Provider // nil without tracing
-	keys       *token.Keyring
-	verifier   *token.Verifier
-	others     others           // whom we trust besides
-	now        func() time.Time // the wall clock, time.Now except in tests
-	nc         *nats.Conn
-	stream     *events.JetStream
-	rdb        redis.UniversalClient
-	lookup     *redisstore.Lookup
-	store      *redisstore.Store
-	sessions   *session.Service
-	revoker    *commit.Committer
-	keeper     *commit.Keeper
-	fleet      *fleet.Registry
-	waits      context.Context // ends when the issuer begins to stop
-	endWaits   context.CancelFunc
-	trail      *audit.Trail
-	reader     *audit.Reader
-	streams    *streams      // of events, that admins follow
-	searches   chan struct{} // a place for each search of the trail
-	proxies    front.Proxies
-	users      *session.Users // nil without a users file
-	logins     session.Authenticator
-	meter      *session.Metrics
-	admins     []credential
-	app        *fiber.App
-	adminApp   *fiber.App // nil: the admin calls are on app
+	encryption, opsEncryption *tls.Config     // of ops_listen the latter
+	traces                    *trace.Provider // nil without tracing
+	keys                      *token.Keyring
+	verifier                  *token.Verifier
+	others                    others           // whom we trust besides
+	now                       func() time.Time // the wall clock, time.Now except in tests
+	nc                        *nats.Conn
+	stream                    *events.JetStream
+	rdb                       redis.UniversalClient
+	lookup                    *redisstore.Lookup
+	store                     *redisstore.Store
+	sessions                  *session.Service
+	revoker                   *commit.Committer
+	keeper                    *commit.Keeper
+	fleet                     *fleet.Registry
+	waits                     context.Context // ends when the issuer begins to stop
+	endWaits                  context.CancelFunc
+	trail                     *audit.Trail
+	reader                    *audit.Reader
+	streams                   *streams      // of events, that admins follow
+	searches                  chan struct{} // a place for each search of the trail
+	proxies                   front.Proxies
+	users                     *session.Users // nil without a users file
+	logins                    session.Authenticator
+	meter                     *session.Metrics
+	admins                    []credential
+	app                       *fiber.App
+	adminApp                  *fiber.App // nil: the admin calls are on app
+	opsApp                    *fiber.App // nil without ops_listen
 }
 
 // New makes an issuer. It opens keys and users, which must be in order, but
@@ -85,6 +87,9 @@ func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
 	i.meter = session.NewMetrics(registry)
 	var err error
 	if i.encryption, err = tlsfiles.Server(cfg.Listeners(), log, front.FiberProtocols...); err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	if i.opsEncryption, err = tlsfiles.Server(cfg.Operations(), log, front.FiberProtocols...); err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
 	if i.proxies, err = front.ParseProxies(cfg.TrustedProxies); err != nil {
@@ -240,31 +245,34 @@ func (i *Issuer) Run(ctx context.Context, ln net.Listener) error {
 	return err
 }
 
-// serve serves the public calls on ln, and the admin calls where they have a
-// listener of their own. When either breaks, both end.
+// serve serves the public calls on ln, and the admin calls and what is for operators
+// where they have listeners of their own. When one breaks, all end.
 func (i *Issuer) serve(ctx context.Context, ln net.Listener) error {
 	i.log.Info("issuer listening", "address", ln.Addr().String())
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(ctx, i.endStreams)()
-	if i.adminApp == nil {
-		return front.Serve(ctx, i.app, ln, i.encryption, i.drain)
+	running, ctx := errgroup.WithContext(ctx)
+	for _, more := range []struct {
+		setting, address string
+		app              *fiber.App
+		encryption       *tls.Config
+	}{
+		{"admin_listen", i.config.AdminListen, i.adminApp, i.encryption},
+		{"ops_listen", i.config.OpsListen, i.opsApp, i.opsEncryption},
+	} {
+		if more.app == nil {
+			continue
+		}
+		own, err := new(net.ListenConfig).Listen(ctx, "tcp", more.address)
+		if err != nil {
+			return errors.Join(fmt.Errorf("issuer: %s: %w", more.setting, err), ln.Close())
+		}
+		i.log.Info(more.setting+" listening", "address", own.Addr().String())
+		running.Go(func() error { return front.Serve(ctx, more.app, own, more.encryption, i.drain) })
 	}
-	adminLn, err := new(net.ListenConfig).Listen(ctx, "tcp", i.config.AdminListen)
-	if err != nil {
-		return errors.Join(fmt.Errorf("issuer: admin_listen: %w", err), ln.Close())
-	}
-	i.log.Info("admin calls listening", "address", adminLn.Addr().String())
-	var adminErr error
-	var admin sync.WaitGroup
-	admin.Go(func() {
-		defer stop()
-		adminErr = front.Serve(ctx, i.adminApp, adminLn, i.encryption, i.drain)
-	})
-	err = front.Serve(ctx, i.app, ln, i.encryption, i.drain)
-	stop()
-	admin.Wait()
-	return errors.Join(err, adminErr)
+	running.Go(func() error { return front.Serve(ctx, i.app, ln, i.encryption, i.drain) })
+	return running.Wait()
 }
 
 // endStreams ends the streams of events, which do not end by themselves, when

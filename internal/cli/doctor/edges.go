@@ -109,19 +109,22 @@ func (x *exam) complain() {
 func (x *exam) ask(ctx context.Context, e *edge) (apiclient.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
+	is, gone := func(f apiclient.FleetEdge) bool { return f.ID == e.name && f.Instance == e.report.Instance }, errLeft
 	if e.api != nil {
-		return e.api.Status(ctx)
+		s, err := e.api.Status(ctx)
+		if !refused(err) { // else its state is at its ops_listen
+			return s, err
+		}
+		is, gone = func(f apiclient.FleetEdge) bool { return f.URL == e.api.URL }, err
 	}
 	fleet, err := x.Issuer.Fleet(ctx)
 	if err != nil {
 		return apiclient.Status{}, err
 	}
-	for _, f := range fleet.Edges {
-		if f.ID == e.name && f.Instance == e.report.Instance {
-			return f.Status(), nil
-		}
+	if at := slices.IndexFunc(fleet.Edges, is); at >= 0 {
+		return fleet.Edges[at].Status(), nil
 	}
-	return apiclient.Status{}, errLeft
+	return apiclient.Status{}, gone
 }
 
 func (x *exam) status(ctx context.Context, e *edge) {
