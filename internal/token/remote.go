@@ -44,6 +44,7 @@ type RemoteKeys struct {
 	log    *slog.Logger
 	set    atomic.Pointer[keySet] // nil until the first set is loaded
 	absent atomic.Pointer[absent] // nil until the first fetch
+	pause  atomic.Pointer[error]  // what to say within fetchGap of a fetch; nil after it
 	wake   chan struct{}          // holds one value when next has callers
 
 	mu   sync.Mutex
@@ -104,11 +105,13 @@ func (r *RemoteKeys) KeyIDs() []string {
 	return slices.Sorted(maps.Keys(*set))
 }
 
-// Key implements KeySource. A known kid costs a map lookup. An unknown one
-// waits, at most three seconds, for a fetch that begins after the question, so
-// a key is found as soon as the issuer publishes it; if it does not, the same
-// kid is refused at once for the next three seconds. Before the first set is
-// loaded nobody waits: Run is retrying anyway.
+// Key implements KeySource. A known kid costs a map lookup. An unknown one waits for
+// a fetch that begins after the question, three seconds at most, so a key is found
+// as soon as the issuer publishes it; if it does not, the same kid is refused at
+// once for the next three seconds. Within fetchGap of the last fetch nobody waits,
+// or whoever forges tokens could hold requests: a kid is then refused by that set,
+// and asked for beside. Nor does anybody before the first set is loaded: Run is
+// retrying anyway.
 func (r *RemoteKeys) Key(ctx context.Context, kid string) (PublicKey, error) {
 	if key, ok := r.lookup(kid); ok {
 		return key, nil
@@ -118,6 +121,10 @@ func (r *RemoteKeys) Key(ctx context.Context, kid string) (PublicKey, error) {
 	}
 	if r.isAbsent(kid) {
 		return PublicKey{}, ErrKeyAbsent
+	}
+	if p := r.pause.Load(); p != nil {
+		_, _ = r.join(kid) // a round that is full asks anyhow
+		return PublicKey{}, *p
 	}
 	if err := r.ask(ctx, kid); err != nil {
 		return PublicKey{}, fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
