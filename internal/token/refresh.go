@@ -27,8 +27,7 @@ func (r *RemoteKeys) Run(ctx context.Context) error {
 		rd := r.begin()
 		rd.err = r.fetch(ctx)
 		r.remember(rd)
-		r.answerAtOnce(rd.err)
-		close(rd.done)
+		r.end(rd)
 		if ctx.Err() != nil {
 			return ctx.Err() // not the issuer's fault
 		}
@@ -43,18 +42,6 @@ func (r *RemoteKeys) Run(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// answerAtOnce is how a fetch went, for those who ask within its gap.
-func (r *RemoteKeys) answerAtOnce(failed error) {
-	if !r.Ready() {
-		return
-	}
-	answer := ErrKeyAbsent
-	if failed != nil {
-		answer = fmt.Errorf("%w: %w", ErrKeysUnavailable, failed)
-	}
-	r.pause.Store(&answer)
 }
 
 // remember keeps the kids that a good fetch did not bring.
@@ -78,7 +65,7 @@ func (r *RemoteKeys) rest(ctx context.Context, pause time.Duration) error {
 		defer gap.Stop()
 		select {
 		case <-gap.C:
-			r.pause.Store(nil)
+			r.gapIsOver()
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -3,7 +3,6 @@ package token
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -44,15 +43,15 @@ type RemoteKeys struct {
 	log    *slog.Logger
 	set    atomic.Pointer[keySet] // nil until the first set is loaded
 	absent atomic.Pointer[absent] // nil until the first fetch
-	pause  atomic.Pointer[error]  // what to say within fetchGap of a fetch; nil after it
 	wake   chan struct{}          // holds one value when next has callers
 
-	mu   sync.Mutex
-	next *round // the fetch that has not begun yet
+	mu      sync.Mutex
+	next    *round // the fetch that has not begun yet
+	current *round // the one that goes on; nil between two
+	pause   error  // what to say within fetchGap of a fetch; nil after it
 }
 
-// A round is one fetch, shared by all callers that asked before it began: what
-// it brings is newer than their questions.
+// A round is one fetch, shared by all callers that asked before it ended.
 type round struct {
 	asking int                 // guarded by RemoteKeys.mu
 	kids   map[string]struct{} // asked for; guarded by RemoteKeys.mu until begin
@@ -106,8 +105,7 @@ func (r *RemoteKeys) KeyIDs() []string {
 }
 
 // Key implements KeySource. A known kid costs a map lookup. An unknown one waits for
-// a fetch that begins after the question, three seconds at most, so a key is found
-// as soon as the issuer publishes it; if it does not, the same kid is refused at
+// a fetch, three seconds at most, so a key is found as soon as the issuer publishes it; if it does not, the same kid is refused at
 // once for the next three seconds. Within fetchGap of the last fetch nobody waits,
 // or whoever forges tokens could hold requests: a kid is then refused by that set,
 // and asked for beside. Nor does anybody before the first set is loaded: Run is
@@ -122,11 +120,11 @@ func (r *RemoteKeys) Key(ctx context.Context, kid string) (PublicKey, error) {
 	if r.isAbsent(kid) {
 		return PublicKey{}, ErrKeyAbsent
 	}
-	if p := r.pause.Load(); p != nil {
-		_, _ = r.join(kid) // a round that is full asks anyhow
-		return PublicKey{}, *p
+	rd, err := r.join(kid)
+	if err != nil {
+		return PublicKey{}, err
 	}
-	if err := r.ask(ctx, kid); err != nil {
+	if err := rd.wait(ctx); err != nil {
 		return PublicKey{}, fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
 	}
 	if key, ok := r.lookup(kid); ok {
@@ -153,13 +151,8 @@ func (r *RemoteKeys) isAbsent(kid string) bool {
 	return ok
 }
 
-// ask waits for the next fetch to begin and end. nil means that the set is
-// now as the issuer had it after ask was called.
-func (r *RemoteKeys) ask(ctx context.Context, kid string) error {
-	rd, err := r.join(kid)
-	if err != nil {
-		return err
-	}
+// wait waits for the fetch to end.
+func (rd *round) wait(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askWait)
 	defer cancel()
 	select {
@@ -170,17 +163,26 @@ func (r *RemoteKeys) ask(ctx context.Context, kid string) error {
 	}
 }
 
+// join has the next fetch bring a kid, and returns the one to wait for: that which
+// goes on, since the next is a gap away from it. Within the gap it is an error.
 func (r *RemoteKeys) join(kid string) (*round, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.next.asking == maxAsking {
-		return nil, errors.New("too many tokens with unknown keys")
+	if full := r.next.asking == maxAsking; full && r.pause == nil {
+		return nil, fmt.Errorf("%w: too many tokens with unknown keys", ErrKeysUnavailable)
+	} else if !full {
+		r.next.asking++
+		r.next.kids[strings.Clone(kid)] = struct{}{}
 	}
-	r.next.asking++
-	r.next.kids[strings.Clone(kid)] = struct{}{}
 	select {
 	case r.wake <- struct{}{}:
 	default:
+	}
+	switch {
+	case r.pause != nil:
+		return nil, r.pause
+	case r.current != nil:
+		return r.current, nil
 	}
 	return r.next, nil
 }
@@ -190,10 +192,31 @@ func (r *RemoteKeys) begin() *round {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rd := r.next
-	r.next = newRound()
+	r.next, r.current = newRound(), rd
 	select {
 	case <-r.wake:
 	default:
 	}
 	return rd
+}
+
+// end lets go of those who wait for the round. With a set at hand whoever asks before
+// the gap is over is told how it went.
+func (r *RemoteKeys) end(rd *round) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.current = nil
+	if r.Ready() {
+		if r.pause = ErrKeyAbsent; rd.err != nil {
+			r.pause = fmt.Errorf("%w: %w", ErrKeysUnavailable, rd.err)
+		}
+	}
+	close(rd.done)
+}
+
+// gapIsOver has the next who asks wait for a fetch.
+func (r *RemoteKeys) gapIsOver() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pause = nil
 }

@@ -87,6 +87,7 @@ func TestNewKeyIsFoundAtOnce(t *testing.T) {
 		synctest.Wait()
 		wantKey(t, r, "k-1", nil)
 		time.Sleep(fetchGap) // the bubble's clock
+		synctest.Wait()
 		f.publish(testKeyring(t, map[string]crypto.Signer{"k-1": edKey(t), "k-2": edKey(t)}))
 		begun := time.Now()
 		wantKey(t, r, "k-2", nil)
@@ -116,6 +117,7 @@ func TestOneUnknownKid(t *testing.T) {
 		r, f := startRemote(t)
 		synctest.Wait()
 		time.Sleep(fetchGap)
+		synctest.Wait()
 		for range 100 {
 			wantKey(t, r, "k-2", ErrInvalid)
 		}
