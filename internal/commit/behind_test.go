@@ -4,9 +4,12 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/curfew-auth/curfew/internal/commit"
+	"github.com/curfew-auth/curfew/internal/commit/memstore"
 	"github.com/curfew-auth/curfew/internal/events"
 )
 
@@ -134,6 +137,148 @@ func (w *world) neverAccepts(e *edge, sid string, d time.Duration) {
 	for end := time.Now().Add(d); time.Now().Before(end); w.sleep(10 * time.Millisecond) {
 		if e.accepts(sid) {
 			w.t.Fatalf("accepted %v before the end", time.Until(end))
+		}
+	}
+}
+
+// A stall lets its reader read nothing, and has it notice nothing.
+type stall struct {
+	events.Log
+	mu   sync.Mutex
+	gate chan struct{} // closed when it is over; nil before and after
+}
+
+func (l *stall) begin() (end func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	gate := make(chan struct{})
+	l.gate = gate
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.gate = nil
+		close(gate)
+	}
+}
+
+func (l *stall) stalls() chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.gate
+}
+
+func (l *stall) Follow(ctx context.Context, after events.Cursor) iter.Seq2[events.Message, error] {
+	return func(yield func(events.Message, error) bool) {
+		for m, err := range l.Log.Follow(ctx, after) {
+			if l.stalls() != nil { // until the reader itself begins anew
+				<-ctx.Done()
+				return
+			}
+			if !yield(m, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// TestWhoeverBeginsAnewCompares: the reader is not interrupted, but finds by itself that
+// it does not read what it must, and resumes.
+func TestWhoeverBeginsAnewCompares(t *testing.T) {
+	inWorld(t, func(w *world) {
+		way := &stall{Log: w.log}
+		a, b := w.issuer("a"), w.issuerOn("b", way)
+		w.settled(a, b)
+		w.mustCommit(a, 3)
+		w.sleep(5 * time.Second)
+		s, err := w.log.State(w.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := way.begin()
+		ended := w.mustCommit(a, 1)
+		a.kill()
+		w.log.rollback(s.LastSeq)
+		late := w.edge("late")
+		w.sleep(200 * time.Millisecond)
+		end()
+		w.neverAccepts(late, ended[0], 4*staleness)
+		w.within(2*staleness, "the log holds it again", func() bool { return w.log.holds(ended[0]) })
+		w.within(2*staleness, "an edge knows", func() bool { return late.fresh() && !late.accepts(ended[0]) })
+	})
+}
+
+// An ailing store tells its clock and cannot be read, or does not answer at all.
+type ailingStore struct {
+	*memstore.Client
+	unreadable, hangs *atomic.Bool
+	reads             *atomic.Int64
+}
+
+func (s ailingStore) Now(ctx context.Context) (time.Time, error) {
+	if s.hangs.Load() {
+		<-ctx.Done()
+		return time.Time{}, ctx.Err()
+	}
+	return s.Client.Now(ctx)
+}
+
+func (s ailingStore) Outbox(ctx context.Context, n int) ([]events.Revocation, error) {
+	if s.hangs.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return s.Client.Outbox(ctx, n)
+}
+
+func (s ailingStore) Live(ctx context.Context) iter.Seq2[events.Revocation, error] {
+	if !s.unreadable.Load() {
+		return s.Client.Live(ctx)
+	}
+	return func(yield func(events.Revocation, error) bool) {
+		s.reads.Add(1)
+		yield(events.Revocation{}, events.ErrUnavailable)
+	}
+}
+
+// TestAnswersWhileTheStoreAils: what cannot be compared holds edges up for the time of
+// the bound, and costs little while it lasts.
+func TestAnswersWhileTheStoreAils(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var unreadable, hangs atomic.Bool
+		var reads atomic.Int64
+		way := &link{Log: w.log}
+		i := &issuer{life: &life{}}
+		i.Committer = commit.NewCommitter(ailingStore{w.store.Client(nil), &unreadable, &hangs, &reads}, way, iss, accessTTL, quiet)
+		i.keeper = commit.NewKeeper(i.Committer, w.x, "a", staleness, quiet)
+		go i.keeper.Run(w.ctx)
+		w.settled(i)
+		e := w.edge("e")
+		w.within(2*staleness, "fresh", e.fresh)
+		interrupt := func() {
+			way.set(true)
+			w.sleep(100 * time.Millisecond)
+			way.set(false)
+		}
+		unreadable.Store(true)
+		interrupt()
+		w.sleep(2*staleness + time.Second)
+		w.staysFresh(e, 10*staleness)
+		if n := reads.Load(); n < 2 || n > 12 {
+			t.Errorf("the log was read %d times for nothing in a minute", n)
+		}
+		hangs.Store(true)
+		w.staysFresh(e, 2*staleness)
+		interrupt()
+		w.sleep(2*staleness + time.Second)
+		w.staysFresh(e, 10*staleness)
+	})
+}
+
+func (w *world) staysFresh(e *edge, d time.Duration) {
+	w.t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); w.sleep(50 * time.Millisecond) {
+		if !e.fresh() {
+			w.t.Fatalf("not fresh %v before the end", time.Until(end))
 		}
 	}
 }

@@ -9,23 +9,36 @@ import (
 
 // first is what an issuer makes sure of before it answers anybody.
 type first struct {
-	doubt    chan struct{}        // has the goroutine that keeps the log look at once
-	compared atomic.Pointer[pass] // in which the log was last compared with the store; nil: never
+	doubt    chan struct{}         // has the goroutine that keeps the log look at once
+	compared atomic.Pointer[pass]  // in which the log was last compared with the store; nil: never
+	blind    atomic.Pointer[blind] // in which it could not be, lately; nil: never
 
-	// How many interruptions there were when the outbox was last relayed; the
-	// barrier's goroutine sets it.
-	relayed uint64
-	// Since when the outbox cannot be read, zero while it can, after so many
-	// interruptions.
+	// Of the goroutine that keeps the log: when to compare again after a failure.
+	retry interface {
+		NextBackOff() time.Duration
+		Reset()
+	}
+	again time.Time
+
+	// Of the barrier's goroutine: how many interruptions there were when the outbox
+	// was last relayed, and since when it cannot be read, zero while it can, after so
+	// many interruptions.
+	relayed  uint64
 	unread   time.Time
 	unreadIn uint64
 }
 
-// A pass is one reading of the log without an interruption.
-type pass struct{ lineage, interruptions uint64 }
+// A pass is one reading of the log, up to where it was last resumed.
+type pass struct{ lineage, resumes uint64 }
+
+// blind says since when the store cannot be compared with, in one pass.
+type blind struct {
+	pass
+	since time.Time
+}
 
 func (k *Keeper) pass() pass {
-	return pass{k.follower.Position().Lineage, k.follower.Interruptions()}
+	return pass{k.follower.Position().Lineage, k.follower.Resumes()}
 }
 
 // isCompared reports whether the log was compared with the store since it could last
@@ -37,12 +50,54 @@ func (k *Keeper) isCompared() bool {
 	return at != nil && *at == k.pass()
 }
 
-var errUncompared = errors.New("commit: the log was interrupted, and not compared with the store since")
+// isExcused reports whether the store could not be compared with for the time of the
+// bound: others, who can, have had that time, and edges may have nobody else to ask.
+func (k *Keeper) isExcused() bool {
+	b := k.first.blind.Load()
+	return b != nil && b.pass == k.pass() && time.Since(b.since) >= 4*k.interval
+}
+
+// isWhole reports whether edges may be answered, as far as the store is concerned.
+func (k *Keeper) isWhole() bool { return k.isCompared() || k.isExcused() }
+
+var (
+	errUncompared = errors.New("commit: the log was interrupted, and not compared with the store since")
+	errNoStore    = errors.New("commit: nothing to compare the log with")
+)
+
+// compareLog puts back what the store knows and the log lacks. It leaves out the
+// edges: they are asked for what they hold once it is done. If the store fails, it
+// tries again after a while, since it reads the whole log each time.
+func (k *Keeper) compareLog(ctx context.Context) error {
+	f := &k.first
+	if time.Now().Before(f.again) {
+		return k.cannotCompare(nil)
+	}
+	if err := k.committer.readClock(ctx); err != nil {
+		return k.cannotCompare(err)
+	}
+	err := k.compareWith(ctx, k.stored)
+	if errors.Is(err, errNoStore) {
+		f.again = time.Now().Add(f.retry.NextBackOff())
+		return k.cannotCompare(err)
+	}
+	f.blind.Store(nil) // it can be read
+	f.retry.Reset()
+	return err
+}
+
+// cannotCompare notes since when that is so in this pass. A comparison that takes long
+// is none that cannot be made.
+func (k *Keeper) cannotCompare(err error) error {
+	if at, b := k.pass(), k.first.blind.Load(); b == nil || b.pass != at {
+		k.first.blind.Store(&blind{at, time.Now()})
+	}
+	return errors.Join(errNoStore, err)
+}
 
 // wholeFirst makes sure, before anybody is told how far to read, that the log holds
 // what was revoked while it was away, and whatever it may have lost meanwhile. Who
-// cannot reach the store gives others, who can, the time of the bound; then edges are
-// answered, since they may have nobody else to ask.
+// cannot reach the store gives others, who can, the time of the bound.
 func (k *Keeper) wholeFirst(ctx context.Context) error {
 	f := &k.first
 	now := 1 + k.follower.Interruptions() + k.barrier.Failures() + k.committer.broken.Load()
@@ -52,19 +107,13 @@ func (k *Keeper) wholeFirst(ctx context.Context) error {
 	if now != f.relayed {
 		switch err := k.relayFirst(ctx); {
 		case errors.Is(err, errNoOutbox) && k.isAway():
-			return nil
 		case err != nil:
 			return err
+		default:
+			f.relayed = now
 		}
-		f.relayed = now
 	}
-	if k.isCompared() || !k.barrier.Admitted() { // then nobody is answered anyhow
-		return nil
-	}
-	switch err := k.committer.readClock(ctx); {
-	case err == nil:
-		f.unread = time.Time{}
-	case k.isAway():
+	if k.isWhole() || !k.barrier.Admitted() { // then nobody is answered anyhow
 		return nil
 	}
 	select {
@@ -74,7 +123,7 @@ func (k *Keeper) wholeFirst(ctx context.Context) error {
 	return errUncompared
 }
 
-// isAway is told that the store cannot be read, and reports whether that has been so
+// isAway is told that the outbox cannot be read, and reports whether that has been so
 // for the time of the bound.
 func (k *Keeper) isAway() bool {
 	if k.first.unread.IsZero() {

@@ -3,6 +3,7 @@ package commit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"sync"
@@ -61,7 +62,7 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 			return func(func(events.Revocation) bool) {}
 		},
 		restored: make(chan struct{}, 1),
-		first:    first{doubt: make(chan struct{}, 1)},
+		first:    first{doubt: make(chan struct{}, 1), retry: events.NewBackOff(staleness/4, 30*time.Second)},
 		relay:    newRelay(c.store, c.log, c.reader.HasRead, logger),
 	}
 	k.follower = c.reader
@@ -69,7 +70,7 @@ func NewKeeper(c *Committer, exchange events.Exchange, id string, staleness time
 	k.barrier = events.NewBarrier(c.log, k.follower, events.RoleIssuer, id, staleness/50)
 	c.bounds.set(staleness)
 	k.barrier.Staleness = func() time.Duration { return staleness }
-	k.barrier.Before = k.wholeFirst
+	k.barrier.Before, k.barrier.Still = k.wholeFirst, k.isWhole
 	k.barrier.Age = c.ageOf
 	k.barrier.Longest = c.longest
 	k.barrier.Vouch = k.vouchSince
@@ -141,7 +142,8 @@ func (k *Keeper) Vouched() bool { return k.vouched.Load() }
 
 // supervise repeats step, with backoff while it fails, and logs when that
 // changes. At a start it is no news that all is not whole at once; that it is
-// not after the staleness bound is. What comes through poke makes it repeat at once.
+// not after the staleness bound is. What comes through poke makes it repeat at once,
+// unless the last one failed.
 func (k *Keeper) supervise(ctx context.Context, what string, step func(context.Context) error, good *atomic.Bool, poke <-chan struct{}) {
 	pause := events.NewBackOff(50*time.Millisecond, k.interval)
 	began, early := time.Now(), true
@@ -152,13 +154,12 @@ func (k *Keeper) supervise(ctx context.Context, what string, step func(context.C
 			k.report(ctx, what, err, first)
 		}
 		early = early && err != nil && !late
-		wait := k.interval
 		if err != nil {
-			wait = pause.NextBackOff()
-		} else {
-			pause.Reset()
+			events.Sleep(ctx, pause.NextBackOff())
+			continue
 		}
-		sleepOr(ctx, wait, poke)
+		pause.Reset()
+		sleepOr(ctx, k.interval, poke)
 	}
 }
 
@@ -187,13 +188,17 @@ func (k *Keeper) report(ctx context.Context, what string, err error, first bool)
 // keepLog makes the log whole when that is in doubt, and answers for it. Replicas
 // that differ are made equal also after another's word was taken for the log.
 func (k *Keeper) keepLog(ctx context.Context) error {
+	select {
+	case <-k.first.doubt: // we are about to look
+	default:
+	}
 	switch {
 	case !k.barrier.Admitted() || k.barrier.Differs():
 		if err := k.restoreLog(ctx); err != nil {
 			return err
 		}
-	case !k.isCompared() && k.committer.readClock(ctx) == nil: // else wholeFirst waits for the store
-		if err := k.compareLog(ctx); err != nil {
+	case !k.isCompared():
+		if err := k.compareLog(ctx); err != nil && !errors.Is(err, errNoStore) { // then wholeFirst waits for it
 			return err
 		}
 	}
@@ -237,10 +242,6 @@ func (k *Keeper) restoreLog(ctx context.Context) error {
 	return err
 }
 
-// compareLog puts back what the store knows and the log lacks. It leaves out the
-// edges: they are asked for what they hold once it is done.
-func (k *Keeper) compareLog(ctx context.Context) error { return k.compareWith(ctx, k.stored) }
-
 func (k *Keeper) compareWith(ctx context.Context, live func(context.Context) iter.Seq2[events.Revocation, error]) error {
 	at := k.pass()
 	n, err := k.barrier.Restore(ctx, live)
@@ -249,6 +250,9 @@ func (k *Keeper) compareWith(ctx context.Context, live func(context.Context) ite
 	}
 	if err != nil {
 		return err
+	}
+	if k.barrier.Admitted() { // a renewal reads the log anew
+		at.lineage = k.follower.Position().Lineage
 	}
 	k.first.compared.Store(&at)
 	select {
@@ -268,10 +272,13 @@ func (k *Keeper) stored(ctx context.Context) iter.Seq2[events.Revocation, error]
 			return
 		}
 		if err := k.committer.readClock(ctx); err != nil { // for the ages of what it holds
-			yield(events.Revocation{}, err)
+			yield(events.Revocation{}, fmt.Errorf("%w: %w", errNoStore, err))
 			return
 		}
 		for r, err := range k.store.Live(ctx) {
+			if err != nil && !errors.Is(err, events.ErrBadRevocation) {
+				err = fmt.Errorf("%w: %w", errNoStore, err)
+			}
 			if !yield(r, err) {
 				return
 			}
@@ -350,7 +357,7 @@ func (k *Keeper) project(batch []events.Message) error {
 	filled, _ := k.watch.filled.Load().(string)
 	err := k.store.Apply(ctx, filled, rs)
 	if errors.Is(err, ErrRefillLost) {
-		k.watch.moved.Store(true)
+		k.watch.moved.Store(filled)
 	}
 	return err
 }

@@ -20,7 +20,7 @@ type storeWatch struct {
 	log       logDial   // for any goroutine
 	unguarded atomic.Bool
 	filled    atomic.Value              // the incarnation that is refilled, a string; for the projector
-	moved     atomic.Bool               // the projector has come to another one
+	moved     atomic.Value              // the incarnation in whose place the projector has come to another
 	kept      atomic.Pointer[keptVouch] // for any goroutine
 }
 
@@ -35,8 +35,9 @@ type keptVouch struct {
 // something has lost its vouch, or bears another server's. So edges can rely on
 // the store while the log is away. Only to vouch anew it takes the log.
 func (k *Keeper) keepStore(ctx context.Context) error {
-	if k.watch.moved.Swap(false) {
+	if moved, _ := k.watch.moved.Load().(string); k.refill != nil && moved == k.refill.Incarnation {
 		k.refill = nil
+		k.watch.moved.Store("")
 	}
 	if k.refill == nil {
 		if err := k.beginRefill(ctx); err != nil {

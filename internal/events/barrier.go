@@ -67,8 +67,10 @@ type Barrier struct {
 	// Age returns how long ago a revocation was filed, by the store's clock.
 	Age func(Revocation) (time.Duration, bool)
 	// Before is called before each beat that answers questions: what it
-	// appends is below the beat. Its error refuses them.
+	// appends is below the beat. Its error refuses them. Still is called after the
+	// beat was read: whether what Before made sure of still holds.
 	Before func(context.Context) error
+	Still  func() bool
 
 	log      Log
 	follower *Follower
@@ -114,6 +116,7 @@ func NewBarrier(log Log, follower *Follower, by Role, id string, pace time.Durat
 		Vouch:     func(context.Context, time.Time) string { return "" },
 		Age:       func(Revocation) (time.Duration, bool) { return 0, false },
 		Before:    func(context.Context) error { return nil },
+		Still:     func() bool { return true },
 		log:       log, follower: follower, beat: Beat{By: by, ID: id}, pace: pace,
 	}
 }
@@ -259,7 +262,7 @@ func (b *Barrier) round(r *round) (err error) {
 		b.failures.Add(1)
 		return err
 	}
-	if !b.admits(r.found.pos) {
+	if !b.admits(r.found.pos) || !b.Still() {
 		return ErrNotAdmitted
 	}
 	if len(r.nonces) > 0 {

@@ -46,6 +46,7 @@ type Follower struct {
 	awaited   awaited
 
 	interruptions uint64    // follows that ended otherwise than by our own doing
+	resumes       uint64    // follows that went on behind what had been read
 	began         time.Time // when the latest follow did; zero once it has so ended
 }
 
@@ -114,6 +115,9 @@ func (f *Follower) follow(parent context.Context) error {
 	f.mu.Lock()
 	f.interrupt, f.following, f.began = cancel, following, time.Now()
 	after, lineage, caughtUp := f.last, f.pos.Lineage, f.caughtUp
+	if after != (Cursor{}) {
+		f.resumes++
+	}
 	f.mu.Unlock()
 
 	var batch []Message
@@ -297,6 +301,14 @@ func (f *Follower) Interruptions() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.interruptions
+}
+
+// Resumes is how often the follower has gone on behind what it had read. The log may
+// have taken back, each time, what came behind that.
+func (f *Follower) Resumes() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.resumes
 }
 
 // Steady is for how long the log has been followed without an interruption.

@@ -67,7 +67,9 @@ func (i *Issuer) revokeAccess(c *fiber.Ctx, raw string) (session.Receipt, error)
 	claims, err := i.others.ending.Authentic(ctx, raw)
 	if errors.Is(err, token.ErrInvalid) && !errors.Is(err, token.ErrKeyAbsent) && !errors.Is(err, token.ErrRegion) {
 		if ours, wrong := i.verifier.Signed(ctx, raw); wrong == nil {
-			claims, err = ours, nil
+			if claims, err = ours, nil; ours.Region != i.config.Region {
+				err = token.ErrRegion
+			}
 		}
 	}
 	expires := claims.ExpiresAt

@@ -45,6 +45,7 @@ func TestRevokeWhatOthersAccept(t *testing.T) {
 		{"such a key, long expired", unread(-90 * time.Minute), 0, http.StatusOK, ""},
 		{"another audience", changed(func(c *token.Claims) { c.Audience = []string{"before-the-change"} }), 0, http.StatusOK, "token"},
 		{"another issuer_url", changed(func(c *token.Claims) { c.Issuer = "https://before-the-change" }), 0, http.StatusOK, "token"},
+		{"another audience in another region", changed(func(c *token.Claims) { c.Audience, c.Region = []string{"x"}, "elsewhere" }), 0, http.StatusBadRequest, ""},
 		{"its clock far ahead", changed(nil), 76 * time.Minute, http.StatusOK, "token"},
 		{"its clock far ahead, a key that it has not read", unread(live), 76 * time.Minute, http.StatusServiceUnavailable, ""},
 		{"its clock days ahead", changed(nil), 100 * time.Hour, http.StatusOK, "token"},
