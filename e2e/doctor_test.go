@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -70,7 +69,7 @@ func findLag(t *testing.T, w *ward) {
 func findWrongKey(t *testing.T, w *ward) {
 	public, _, err := ed25519.GenerateKey(nil)
 	testenv.Must(t, err)
-	other := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+	other := secureServer(t, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(rw, `{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"other","x":%q}]}`,
 			base64.RawURLEncoding.EncodeToString(public))
 	}))

@@ -104,11 +104,7 @@ func healthcheck(cfg Settings) *cobra.Command {
 			if err := config.Load(cmd, cfg, os.Environ()); err != nil {
 				return err
 			}
-			own, err := tlsfiles.Own(cfg.Listeners())
-			if err != nil {
-				return err
-			}
-			return front.Healthcheck(cmd.Context(), cfg.Probing(), own)
+			return front.Healthcheck(cmd.Context(), cfg.Probing(), probing(cfg.Listeners()))
 		},
 	}
 	config.Bind(cmd, cfg)
@@ -117,7 +113,19 @@ func healthcheck(cfg Settings) *cobra.Command {
 	return cmd
 }
 
-// anyCertificate is for a question whose answer is worth nothing to anybody else.
+// probing is for the listener with these files. It shows its certificate, in case it
+// asks for one of the same authority; where it asks for another's, probes need
+// ops_listen.
+func probing(f tlsfiles.Files) *tls.Config {
+	c := anyCertificate(f.Cert != "")
+	if pair, err := tls.LoadX509KeyPair(f.Cert, f.Key); c != nil && err == nil {
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c
+}
+
+// anyCertificate is for a question to this machine, whose answer is worth nothing to
+// anybody else: a certificate that has expired says nothing about the service.
 func anyCertificate(encrypted bool) *tls.Config {
 	if !encrypted {
 		return nil

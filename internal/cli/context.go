@@ -74,6 +74,9 @@ func keepFiles(c *contexts.Context, files tlsfiles.Files) (err error) {
 	if err := files.Check(); err != nil {
 		return usage("--ca, --cert and --key: %v", err)
 	}
+	if files != (tlsfiles.Files{}) && !strings.HasPrefix(strings.ToLower(c.Issuer), "https://") {
+		return usage("--issuer: want https://, for --ca or --cert is given")
+	}
 	for _, f := range []struct {
 		from string
 		to   *string

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -39,12 +40,10 @@ func bindServer(f *pflag.FlagSet, files *tlsfiles.Files) {
 	f.StringVar(&files.Key, "key", "", "PEM `file` with its key (CURFEW_ISSUER_KEY)")
 }
 
-// serverFiles are those of the flags, else of the environment.
+// serverFiles are those of the flags, each else of the environment.
 func serverFiles(flags tlsfiles.Files) tlsfiles.Files {
-	if flags != (tlsfiles.Files{}) {
-		return flags
-	}
 	return tlsfiles.Files{
-		CA: os.Getenv("CURFEW_ISSUER_CA"), Cert: os.Getenv("CURFEW_ISSUER_CERT"), Key: os.Getenv("CURFEW_ISSUER_KEY"),
+		CA: cmp.Or(flags.CA, os.Getenv("CURFEW_ISSUER_CA")), Cert: cmp.Or(flags.Cert, os.Getenv("CURFEW_ISSUER_CERT")),
+		Key: cmp.Or(flags.Key, os.Getenv("CURFEW_ISSUER_KEY")),
 	}
 }

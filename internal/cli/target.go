@@ -47,7 +47,12 @@ func (o *options) target(cmd *cobra.Command) (*target, error) {
 	}
 	server, err := tlsfiles.Peer{Files: files}.Config(slog.New(slog.DiscardHandler))
 	if err != nil {
-		return nil, usage("--ca, --cert and --key, or CURFEW_ISSUER_CA, _CERT and _KEY: %v", err)
+		return nil, usage("--ca, --cert and --key, CURFEW_ISSUER_CA, _CERT and _KEY, or those of the context: %v", err)
+	}
+	for _, url := range []string{issuer, o.admin, t.known.AdminURL} {
+		if files != (tlsfiles.Files{}) && strings.HasPrefix(strings.ToLower(url), "http://") {
+			return nil, usage("authorities or a certificate are given, and the issuer is at http://: nothing would be encrypted")
+		}
 	}
 	t.client = apiclient.New(issuer, o.version, server)
 	if t.client.Admin = o.admin; o.admin == "" {

@@ -90,6 +90,18 @@ func (c Edge) Validate() error {
 		p.plainLink("upstream", c.Upstream)
 	}
 	p.tlsFiles("upstream_", c.API().Files)
+	if c.Upstream != "" {
+		p.encrypted("upstream", c.Upstream, "upstream_ca, upstream_cert or insecure_skip_verify", c.API())
+	}
+	const issuers = "issuer_ca, issuer_cert or insecure_skip_verify"
+	if c.JWKSURL != "" {
+		p.encrypted("jwks_url", c.JWKSURL, issuers, c.Issuers())
+	} else {
+		p.encrypted("issuer_url", c.IssuerURL, issuers, c.Issuers())
+	}
+	if c.Renew && c.RenewURL != "" {
+		p.encrypted("renew_url", c.RenewURL, issuers, c.Issuers())
+	}
 	if c.ExtAuthzListen != "" {
 		p.address("ext_authz_listen", c.ExtAuthzListen)
 		p.that("ext_authz_listen", c.ExtAuthzListen != c.Listen, "want another address than listen, which speaks HTTP")

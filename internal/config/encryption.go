@@ -1,6 +1,8 @@
 package config
 
 import (
+	"errors"
+	"log/slog"
 	"net/url"
 	"slices"
 	"strings"
@@ -74,6 +76,13 @@ func (e Encryption) skipped() (peers []string) {
 	return peers
 }
 
+// WarnUnverified says in the log what is not verified.
+func (e Encryption) WarnUnverified(log *slog.Logger) {
+	for _, peer := range e.skipped() {
+		log.Warn("insecure_skip_verify: whoever is on the way can read and change everything", "server", peer)
+	}
+}
+
 // check: redisURL is whatever it is, also none.
 func (e Encryption) check(p *checks, redisURL string) {
 	p.tlsFiles("tls_", e.Listeners())
@@ -84,8 +93,12 @@ func (e Encryption) check(p *checks, redisURL string) {
 	for _, peer := range e.skipped() {
 		p.oneOf("insecure_skip_verify", peer, peerNATS, peerRedis, peerIssuer, peerUpstream)
 	}
-	for setting, file := range map[string]string{"redis_ca": e.RedisCA, "redis_cert": e.RedisCert} {
-		p.that(setting, file == "" || redisURL == NoRedis || redisURL == "" || strings.HasPrefix(redisURL, "rediss://"),
+	skip := ""
+	if e.skips(peerRedis) {
+		skip = peerRedis
+	}
+	for setting, value := range map[string]string{"redis_ca": e.RedisCA, "redis_cert": e.RedisCert, "insecure_skip_verify": skip} {
+		p.that(setting, value == "" || redisURL == NoRedis || redisURL == "" || strings.HasPrefix(redisURL, "rediss://"),
 			"is of no use unless redis_url begins with rediss://")
 	}
 	u, err := url.Parse(redisURL)
@@ -98,25 +111,21 @@ func (e Encryption) check(p *checks, redisURL string) {
 
 // tlsFiles checks files whose settings begin with prefix.
 func (c *checks) tlsFiles(prefix string, f tlsfiles.Files) {
-	ca := prefix + "ca"
-	if prefix == "tls_" {
-		ca = "tls_client_ca"
-	}
-	if f.CA != "" {
-		if err := (tlsfiles.Files{CA: f.CA}).Check(); err != nil {
-			c.that(ca, false, "%v", err)
+	for _, err := range flatten(f.Check()) {
+		wrong, ok := errors.AsType[*tlsfiles.Error](err)
+		if !ok {
+			continue
 		}
+		setting := prefix + wrong.Part
+		if setting == "tls_ca" {
+			setting = "tls_client_ca"
+		}
+		c.that(setting, false, "%s", wrong.Reason)
 	}
-	switch {
-	case f.Cert == "" && f.Key != "":
-		c.that(prefix+"key", false, "is of no use without %scert", prefix)
-	case f.Cert != "" && f.Key == "":
-		c.that(prefix+"cert", false, "is of no use without %skey", prefix)
-	}
-	if f.Cert == "" || f.Key == "" {
-		return
-	}
-	if err := (tlsfiles.Files{Cert: f.Cert, Key: f.Key}).Check(); err != nil {
-		c.that(prefix+"cert", false, "%v", err)
-	}
+}
+
+// encrypted checks that a URL is one that p is of use for.
+func (c *checks) encrypted(setting, link, what string, p tlsfiles.Peer) {
+	c.that(setting, p == (tlsfiles.Peer{}) || strings.HasPrefix(strings.ToLower(link), "https://"),
+		"want https://, for %s is set: over http:// nothing is encrypted or verified", what)
 }

@@ -161,9 +161,10 @@ func (t TrustedIssuer) check(p *checks) {
 	} else if u := p.link("jwks_url", t.JWKSURL, "https", "http"); u != nil {
 		p.that("jwks_url", u.User == nil && u.Fragment == "", "must not hold a user name, a password or a fragment")
 	}
-	if err := t.Server().Check(); err != nil {
-		p.that("ca", false, "%v", err)
+	if err, wrong := errors.AsType[*tlsfiles.Error](t.Server().Check()); wrong {
+		p.that("ca", false, "%s", err.Reason)
 	}
+	p.encrypted("jwks_url", cmp.Or(t.JWKSURL, t.Issuer), "ca", t.Server())
 	for _, alg := range t.Algorithms {
 		p.oneOf("algorithms", alg, foreignAlgorithms...)
 	}

@@ -18,7 +18,7 @@ var allowed = map[string][]string{
 	"internal/embedded":  {},
 	"internal/events":    {},
 	"internal/fleet":     {"internal/events"},
-	"internal/front":     {"internal/loopback"},
+	"internal/front":     {"internal/loopback", "internal/tlsfiles"},
 	"internal/loopback":  {},
 	"internal/tlsfiles":  {},
 	"internal/token":     {},
@@ -41,11 +41,11 @@ var allowed = map[string][]string{
 	"guard/grpcguard":  {"guard"},
 
 	// The services, and what runs them.
-	"internal/edge": {"api", "guard", "internal/config", "internal/front", "internal/loopback", "internal/tlsfiles", "internal/trace"},
+	"internal/edge": {"api", "guard", "internal/config", "internal/front", "internal/loopback", "internal/trace"},
 	"internal/issuer": {
 		"api",
 		"internal/audit", "internal/commit", "internal/config", "internal/events", "internal/fleet", "internal/front", "internal/loopback",
-		"internal/redisstore", "internal/session", "internal/tlsfiles", "internal/token", "internal/trace", "internal/version", "internal/webhook",
+		"internal/redisstore", "internal/session", "internal/token", "internal/trace", "internal/version", "internal/webhook",
 	},
 	"internal/boot": {"internal/config", "internal/front", "internal/redisstore", "internal/tlsfiles"},
 	"internal/up":   {"internal/config", "internal/edge", "internal/embedded", "internal/issuer", "internal/session"},

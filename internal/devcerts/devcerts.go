@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -103,12 +104,13 @@ func sort(hosts []string) (names []string, addresses []net.IP, err error) {
 		return nil, nil, fmt.Errorf("%w: at most %d", ErrHosts, maxHosts)
 	}
 	for _, host := range hosts {
+		host = strings.ToLower(host)
 		if addr, err := netip.ParseAddr(host); err == nil && addr.Zone() == "" {
-			addresses = append(addresses, net.IP(addr.AsSlice()))
+			addresses = append(addresses, net.IP(addr.Unmap().AsSlice()))
 		} else if len(host) <= 253 && hostForm.MatchString(host) {
 			names = append(names, host)
 		} else {
-			return nil, nil, fmt.Errorf("%w: %q is neither a name in lower case nor an IP address", ErrHosts, host)
+			return nil, nil, fmt.Errorf("%w: %q is neither a host name nor an IP address", ErrHosts, host)
 		}
 	}
 	return names, addresses, nil

@@ -61,7 +61,7 @@ func serveDoors(t *testing.T, prefix string) (address string) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- front.Serve(ctx, app, ln, nil, front.NewDrain(0, time.Second)) }()
+	go func() { served <- front.Serve(ctx, app, ln, front.Shield{}, front.NewDrain(0, time.Second)) }()
 	t.Cleanup(func() {
 		cancel()
 		<-served

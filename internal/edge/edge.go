@@ -21,7 +21,6 @@ import (
 	"github.com/curfew-auth/curfew/internal/config"
 	"github.com/curfew-auth/curfew/internal/front"
 	"github.com/curfew-auth/curfew/internal/loopback"
-	"github.com/curfew-auth/curfew/internal/tlsfiles"
 	"github.com/curfew-auth/curfew/internal/trace"
 )
 
@@ -37,12 +36,12 @@ type Edge struct {
 	// origins may use cookies here.
 	origins front.Origins
 	drain   *front.Drain
-	// encryption is that of the listener, the others those of ext_authz_listen and
-	// ops_listen; nil: they speak plain text.
-	encryption, doorEncryption, opsEncryption *tls.Config
-	traces                                    *trace.Provider // nil without tracing
-	renewer                                   *renewer        // nil without silent renewal
-	app                                       *fiber.App
+	// shield is that of the listener, the others those of ext_authz_listen and
+	// ops_listen.
+	shield, doorShield, opsShield front.Shield
+	traces                        *trace.Provider // nil without tracing
+	renewer                       *renewer        // nil without silent renewal
+	app                           *fiber.App
 	// upstream is nil for an edge that only decides. Such an edge is Fiber
 	// alone; with an upstream it is Fiber behind net/http (docs/adr/0009).
 	upstream *upstream
@@ -63,8 +62,9 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 		log.Warn("hs256_secret: whoever reads it here can sign tokens for anybody; docs/keys.md says what to use instead")
 	}
 	warnOfPlainKeys(cfg.TrustedIssuers, log)
+	cfg.WarnUnverified(log)
 	var err error
-	if err := e.openTLS(); err != nil {
+	if err := e.openTLS(registry); err != nil {
 		return nil, fmt.Errorf("edge: %w", err)
 	}
 	peers, err := newPeers(cfg, log)
@@ -102,18 +102,19 @@ func New(cfg config.Edge, log *slog.Logger) (*Edge, error) {
 	return e, nil
 }
 
-func (e *Edge) openTLS() (err error) {
+func (e *Edge) openTLS(registry prometheus.Registerer) (err error) {
 	files, protocols := e.config.Listeners(), front.FiberProtocols
 	if e.config.Upstream != "" {
 		protocols = front.HTTPProtocols
 	}
-	if e.encryption, err = tlsfiles.Server(files, e.log, protocols...); err != nil {
+	handshakes := front.NewHandshakes(files.Cert, registry, e.log)
+	if e.shield, err = handshakes.Shield(files, protocols...); err != nil {
 		return err
 	}
-	if e.doorEncryption, err = tlsfiles.Server(files, e.log, front.HTTP2); err != nil {
+	if e.doorShield, err = handshakes.Shield(files, front.HTTP2); err != nil {
 		return err
 	}
-	e.opsEncryption, err = tlsfiles.Server(e.config.Operations(), e.log, front.FiberProtocols...)
+	e.opsShield, err = handshakes.Shield(e.config.Operations(), front.FiberProtocols...)
 	return err
 }
 
@@ -128,14 +129,14 @@ func (e *Edge) Run(ctx context.Context, ln net.Listener) error {
 		if err != nil {
 			return errors.Join(fmt.Errorf("edge: ext_authz_listen: %w", err), ln.Close())
 		}
-		running.Go(func() error { return e.extAuthz.serve(ctx, asked, e.doorEncryption, e.config.DrainDelay) })
+		running.Go(func() error { return e.extAuthz.serve(ctx, asked, e.doorShield, e.config.DrainDelay) })
 	}
 	if e.opsApp != nil {
 		ops, err := new(net.ListenConfig).Listen(ctx, "tcp", e.config.OpsListen)
 		if err != nil {
 			return errors.Join(fmt.Errorf("edge: ops_listen: %w", err), ln.Close())
 		}
-		running.Go(func() error { return front.Serve(ctx, e.opsApp, ops, e.opsEncryption, e.drain) })
+		running.Go(func() error { return front.Serve(ctx, e.opsApp, ops, e.opsShield, e.drain) })
 	}
 	running.Go(func() error { return e.serve(ctx, ln) })
 	return running.Wait()
@@ -143,9 +144,9 @@ func (e *Edge) Run(ctx context.Context, ln net.Listener) error {
 
 func (e *Edge) serve(ctx context.Context, ln net.Listener) error {
 	if e.upstream == nil {
-		return front.Serve(ctx, e.app, ln, e.encryption, e.drain)
+		return front.Serve(ctx, e.app, ln, e.shield, e.drain)
 	}
-	return front.ServeHTTP(ctx, front.Bridge(e.app, e.drain), ln, e.encryption, e.drain)
+	return front.ServeHTTP(ctx, front.Bridge(e.app, e.drain), ln, e.shield, e.drain)
 }
 
 // Ready returns nil once the edge has been fresh, until it drains.

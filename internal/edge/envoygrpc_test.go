@@ -35,7 +35,7 @@ func serveEnvoy(t *testing.T) authv3.AuthorizationClient {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- newExtAuthz(app, names).serve(ctx, ln, nil, 0) }()
+	go func() { served <- newExtAuthz(app, names).serve(ctx, ln, front.Shield{}, 0) }()
 	conn, err := grpc.NewClient(ln.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)

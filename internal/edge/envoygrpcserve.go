@@ -2,14 +2,12 @@ package edge
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 
 	"github.com/curfew-auth/curfew/internal/front"
 )
@@ -21,20 +19,14 @@ const (
 )
 
 // serve serves the gRPC door on ln until ctx ends, goes on for delay, and then
-// lets running questions finish. It owns ln. The error is what broke it. With c,
-// clients speak TLS.
-func (x *extAuthz) serve(ctx context.Context, ln net.Listener, c *tls.Config, delay time.Duration) error {
-	options := []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(maxQuestion), grpc.MaxConcurrentStreams(maxQuestions),
-		grpc.ConnectionTimeout(questionIdle), grpc.MaxHeaderListSize(front.MaxHeader),
-	}
-	if c != nil {
-		options = append(options, grpc.Creds(credentials.NewTLS(c)))
-	}
-	s := grpc.NewServer(options...)
+// lets running questions finish. It owns ln. The error is what broke it. Behind a
+// shield, clients speak TLS: gRPC itself sees none of it.
+func (x *extAuthz) serve(ctx context.Context, ln net.Listener, shield front.Shield, delay time.Duration) error {
+	s := grpc.NewServer(grpc.MaxRecvMsgSize(maxQuestion), grpc.MaxConcurrentStreams(maxQuestions),
+		grpc.ConnectionTimeout(questionIdle), grpc.MaxHeaderListSize(front.MaxHeader))
 	authv3.RegisterAuthorizationServer(s, x)
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(ln) }()
+	go func() { served <- s.Serve(shield.Listen(ln)) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("edge: ext_authz: %w", err)

@@ -82,7 +82,7 @@ func serveTarget(t *testing.T, target string, change func(*config.Edge)) *gate {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan struct{})
 	go func() {
-		_ = front.ServeHTTP(ctx, front.Bridge(app, drain), ln, nil, drain)
+		_ = front.ServeHTTP(ctx, front.Bridge(app, drain), ln, front.Shield{}, drain)
 		close(served)
 	}()
 	g.stop = func() {

@@ -34,9 +34,9 @@ func serveBoth(t *testing.T, routes func(*fiber.App)) (addresses map[string]stri
 		served := make(chan error, 1)
 		go func() {
 			if server == "fiber" {
-				served <- Serve(ctx, app, ln, nil, drain)
+				served <- Serve(ctx, app, ln, Shield{}, drain)
 			} else {
-				served <- ServeHTTP(ctx, Bridge(app, drain), ln, nil, drain)
+				served <- ServeHTTP(ctx, Bridge(app, drain), ln, Shield{}, drain)
 			}
 		}()
 		t.Cleanup(func() {

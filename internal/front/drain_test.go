@@ -32,7 +32,7 @@ func TestDrainWaits(t *testing.T) {
 		ln := fasthttputil.NewInmemoryListener()
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- front.Serve(ctx, app, ln, nil, drain) }()
+		go func() { done <- front.Serve(ctx, app, ln, front.Shield{}, drain) }()
 		transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return ln.Dial() }}
 		ask := func(path string) (status int, closed bool) {
 			res, err := (&http.Client{Transport: transport}).Get("http://in.memory" + path)

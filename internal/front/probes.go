@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -62,6 +63,9 @@ func Healthcheck(ctx context.Context, addr string, c *tls.Config) error {
 	}
 	// Its own transport: no proxy, no connection left open.
 	res, err := (&http.Transport{DisableKeepAlives: true, TLSClientConfig: c}).RoundTrip(req)
+	if _, refused := errors.AsType[tls.AlertError](err); refused {
+		return fmt.Errorf("front: healthcheck: the listener wants another certificate of its client, set ops_listen for probes: %w", err)
+	}
 	if err != nil {
 		return fmt.Errorf("front: healthcheck: %w", err)
 	}

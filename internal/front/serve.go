@@ -2,7 +2,6 @@ package front
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"sync"
@@ -24,12 +23,12 @@ var (
 // the app should have been made with. Connections that are still busy at its
 // end are cut. It owns ln. It returns nil after a complete drain;
 // context.DeadlineExceeded, wrapped, when connections had to be cut; else what
-// broke the listener. With c, clients speak TLS.
-func Serve(ctx context.Context, app *fiber.App, ln net.Listener, c *tls.Config, d *Drain) error {
+// broke the listener. Behind a shield, clients speak TLS.
+func Serve(ctx context.Context, app *fiber.App, ln net.Listener, s Shield, d *Drain) error {
 	t := newTracked(ln)
 	defer t.cut()
 	served := make(chan error, 1)
-	go func() { served <- app.Listener(encrypted(t, c)) }()
+	go func() { served <- app.Listener(s.Listen(t)) }()
 
 	select {
 	case err := <-served:
@@ -43,15 +42,6 @@ func Serve(ctx context.Context, app *fiber.App, ln net.Listener, c *tls.Config, 
 	case <-time.After(d.delay):
 	}
 	return finish(ctx, app, t, served, d.finish)
-}
-
-// encrypted is ln for clients who speak TLS, or ln itself without c. It comes last:
-// net/http looks for the protocol in a connection of this very type.
-func encrypted(ln net.Listener, c *tls.Config) net.Listener {
-	if c == nil {
-		return ln
-	}
-	return tls.NewListener(ln, c)
 }
 
 func finish(ctx context.Context, app *fiber.App, t *tracked, served <-chan error, limit time.Duration) error {

@@ -43,7 +43,7 @@ func serve(t *testing.T, app *fiber.App) string {
 func start(t *testing.T, app *fiber.App, ln net.Listener, drain time.Duration) (stop func() error) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- front.Serve(ctx, app, ln, nil, front.NewDrain(0, drain)); close(done) }()
+	go func() { done <- front.Serve(ctx, app, ln, front.Shield{}, front.NewDrain(0, drain)); close(done) }()
 	t.Cleanup(func() { cancel(); <-done })
 	return func() error { cancel(); return <-done }
 }
@@ -130,7 +130,7 @@ func TestServeWithEndedContext(t *testing.T) {
 	cancel()
 	app, _ := newApp(io.Discard)
 	ln := listen(t)
-	if err := front.Serve(ctx, app, ln, nil, front.NewDrain(0, time.Second)); err != nil {
+	if err := front.Serve(ctx, app, ln, front.Shield{}, front.NewDrain(0, time.Second)); err != nil {
 		t.Error(err)
 	}
 	if _, err := net.Dial("tcp", ln.Addr().String()); err == nil {
@@ -142,7 +142,7 @@ func TestServeReportsABrokenListener(t *testing.T) {
 	app, _ := newApp(io.Discard)
 	ln := listen(t)
 	ln.Close()
-	if err := front.Serve(t.Context(), app, ln, nil, front.NewDrain(0, time.Second)); err == nil {
+	if err := front.Serve(t.Context(), app, ln, front.Shield{}, front.NewDrain(0, time.Second)); err == nil {
 		t.Error("no error")
 	}
 }
@@ -180,7 +180,7 @@ func TestServeLeavesNoGoroutine(t *testing.T) {
 		ln := fasthttputil.NewInmemoryListener()
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- front.Serve(ctx, app, ln, nil, front.NewDrain(0, time.Minute)) }()
+		go func() { done <- front.Serve(ctx, app, ln, front.Shield{}, front.NewDrain(0, time.Minute)) }()
 		transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return ln.Dial() }}
 		res, err := (&http.Client{Transport: transport}).Get("http://in.memory/")
 		if err != nil {

@@ -2,7 +2,6 @@ package front
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,9 +16,9 @@ import (
 const spareHeader = 64 << 10
 
 // ServeHTTP is Serve for a handler of net/http, over HTTP/1.1 and HTTP/2: of clients
-// that choose it by ALPN or, without c, begin with it. Bodies may be of any length and
+// that choose it by ALPN or, in plain text, begin with it. Bodies may be of any length and
 // last as long as the handler lets them.
-func ServeHTTP(ctx context.Context, handler http.Handler, ln net.Listener, c *tls.Config, d *Drain) error {
+func ServeHTTP(ctx context.Context, handler http.Handler, ln net.Listener, shield Shield, d *Drain) error {
 	t := newTracked(ln)
 	defer t.cut()
 	s := &http.Server{
@@ -28,10 +27,10 @@ func ServeHTTP(ctx context.Context, handler http.Handler, ln net.Listener, c *tl
 		ErrorLog: log.New(io.Discard, "", 0), Protocols: new(http.Protocols),
 	}
 	s.Protocols.SetHTTP1(true)
-	s.Protocols.SetHTTP2(c != nil)
-	s.Protocols.SetUnencryptedHTTP2(c == nil)
+	s.Protocols.SetHTTP2(shield.TLS != nil)
+	s.Protocols.SetUnencryptedHTTP2(shield.TLS == nil)
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(encrypted(t, c)) }()
+	go func() { served <- s.Serve(shield.Listen(t)) }()
 
 	select {
 	case err := <-served:

@@ -3,7 +3,6 @@ package issuer
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"iter"
@@ -27,7 +26,6 @@ import (
 	"github.com/curfew-auth/curfew/internal/front"
 	"github.com/curfew-auth/curfew/internal/redisstore"
 	"github.com/curfew-auth/curfew/internal/session"
-	"github.com/curfew-auth/curfew/internal/tlsfiles"
 	"github.com/curfew-auth/curfew/internal/token"
 	"github.com/curfew-auth/curfew/internal/trace"
 	"github.com/curfew-auth/curfew/internal/webhook"
@@ -38,40 +36,39 @@ const finish = 10 * time.Second
 
 // An Issuer is one issuer node.
 type Issuer struct {
-	config  config.Issuer
-	log     *slog.Logger
-	origins front.Origins
-	drain   *front.Drain
-	// encryption is that of the listeners; nil: they speak plain text.
-	encryption, opsEncryption *tls.Config     // of ops_listen the latter
-	traces                    *trace.Provider // nil without tracing
-	keys                      *token.Keyring
-	verifier                  *token.Verifier
-	others                    others           // whom we trust besides
-	now                       func() time.Time // the wall clock, time.Now except in tests
-	nc                        *nats.Conn
-	stream                    *events.JetStream
-	rdb                       redis.UniversalClient
-	lookup                    *redisstore.Lookup
-	store                     *redisstore.Store
-	sessions                  *session.Service
-	revoker                   *commit.Committer
-	keeper                    *commit.Keeper
-	fleet                     *fleet.Registry
-	waits                     context.Context // ends when the issuer begins to stop
-	endWaits                  context.CancelFunc
-	trail                     *audit.Trail
-	reader                    *audit.Reader
-	streams                   *streams      // of events, that admins follow
-	searches                  chan struct{} // a place for each search of the trail
-	proxies                   front.Proxies
-	users                     *session.Users // nil without a users file
-	logins                    session.Authenticator
-	meter                     *session.Metrics
-	admins                    []credential
-	app                       *fiber.App
-	adminApp                  *fiber.App // nil: the admin calls are on app
-	opsApp                    *fiber.App // nil without ops_listen
+	config            config.Issuer
+	log               *slog.Logger
+	origins           front.Origins
+	drain             *front.Drain
+	shield, opsShield front.Shield    // of the listeners, and of ops_listen
+	traces            *trace.Provider // nil without tracing
+	keys              *token.Keyring
+	verifier          *token.Verifier
+	others            others           // whom we trust besides
+	now               func() time.Time // the wall clock, time.Now except in tests
+	nc                *nats.Conn
+	stream            *events.JetStream
+	rdb               redis.UniversalClient
+	lookup            *redisstore.Lookup
+	store             *redisstore.Store
+	sessions          *session.Service
+	revoker           *commit.Committer
+	keeper            *commit.Keeper
+	fleet             *fleet.Registry
+	waits             context.Context // ends when the issuer begins to stop
+	endWaits          context.CancelFunc
+	trail             *audit.Trail
+	reader            *audit.Reader
+	streams           *streams      // of events, that admins follow
+	searches          chan struct{} // a place for each search of the trail
+	proxies           front.Proxies
+	users             *session.Users // nil without a users file
+	logins            session.Authenticator
+	meter             *session.Metrics
+	admins            []credential
+	app               *fiber.App
+	adminApp          *fiber.App // nil: the admin calls are on app
+	opsApp            *fiber.App // nil without ops_listen
 }
 
 // New makes an issuer. It opens keys and users, which must be in order, but
@@ -82,14 +79,16 @@ func New(cfg config.Issuer, log *slog.Logger) (*Issuer, error) {
 		config: cfg, log: log, admins: credentials(cfg), now: time.Now,
 		origins: front.ParseOrigins(cfg.AllowedOrigins), drain: front.NewDrain(cfg.DrainDelay, finish),
 	}
+	cfg.WarnUnverified(log)
 	i.waits, i.endWaits = context.WithCancel(context.Background())
 	registry := prometheus.NewRegistry()
 	i.meter = session.NewMetrics(registry)
 	var err error
-	if i.encryption, err = tlsfiles.Server(cfg.Listeners(), log, front.FiberProtocols...); err != nil {
+	handshakes := front.NewHandshakes(cfg.TLSCert, registry, log)
+	if i.shield, err = handshakes.Shield(cfg.Listeners(), front.FiberProtocols...); err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
-	if i.opsEncryption, err = tlsfiles.Server(cfg.Operations(), log, front.FiberProtocols...); err != nil {
+	if i.opsShield, err = handshakes.Shield(cfg.Operations(), front.FiberProtocols...); err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
 	if i.proxies, err = front.ParseProxies(cfg.TrustedProxies); err != nil {
@@ -256,10 +255,10 @@ func (i *Issuer) serve(ctx context.Context, ln net.Listener) error {
 	for _, more := range []struct {
 		setting, address string
 		app              *fiber.App
-		encryption       *tls.Config
+		shield           front.Shield
 	}{
-		{"admin_listen", i.config.AdminListen, i.adminApp, i.encryption},
-		{"ops_listen", i.config.OpsListen, i.opsApp, i.opsEncryption},
+		{"admin_listen", i.config.AdminListen, i.adminApp, i.shield},
+		{"ops_listen", i.config.OpsListen, i.opsApp, i.opsShield},
 	} {
 		if more.app == nil {
 			continue
@@ -269,9 +268,9 @@ func (i *Issuer) serve(ctx context.Context, ln net.Listener) error {
 			return errors.Join(fmt.Errorf("issuer: %s: %w", more.setting, err), ln.Close())
 		}
 		i.log.Info(more.setting+" listening", "address", own.Addr().String())
-		running.Go(func() error { return front.Serve(ctx, more.app, own, more.encryption, i.drain) })
+		running.Go(func() error { return front.Serve(ctx, more.app, own, more.shield, i.drain) })
 	}
-	running.Go(func() error { return front.Serve(ctx, i.app, ln, i.encryption, i.drain) })
+	running.Go(func() error { return front.Serve(ctx, i.app, ln, i.shield, i.drain) })
 	return running.Wait()
 }
 

@@ -102,6 +102,14 @@ func openSentinel(u *url.URL, q url.Values, o Options) (redis.UniversalClient, e
 	if err != nil {
 		return nil, ErrBadURL
 	}
+	if q.Has("username") || q.Has("password") {
+		if sentinelUser != "" || sentinelPassword != "" {
+			c = nil
+		}
+	}
+	if c == nil {
+		return nil, ErrBadURL // two ways to say the same
+	}
 	if !q.Has("username") && !q.Has("password") {
 		c.Username, c.Password = c.SentinelUsername, c.SentinelPassword
 		c.SentinelUsername, c.SentinelPassword = sentinelUser, sentinelPassword

@@ -1,14 +1,20 @@
 package tlsfiles
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 )
+
+// maxName bounds a path, in bytes.
+const maxName = 4096
 
 // Files are where the parts are, each in PEM. The zero value names none.
 type Files struct {
@@ -17,8 +23,23 @@ type Files struct {
 	CA   string // authorities of the other side
 }
 
-// A Check returns what is wrong with files, without their content: an error names the
-// file. It returns nil if they are in order.
+// The parts of Files, for errors.
+const (
+	PartCert = "cert"
+	PartKey  = "key"
+	PartCA   = "ca"
+)
+
+// An Error is what is wrong with one part. It holds nothing of a file's content, also
+// when that was given in place of its name.
+type Error struct {
+	Part   string
+	Reason string
+}
+
+func (e *Error) Error() string { return e.Part + ": " + e.Reason }
+
+// Check returns what is wrong with the files, as *Error, joined.
 func (f Files) Check() error {
 	var errs []error
 	if f.Cert != "" || f.Key != "" {
@@ -26,7 +47,7 @@ func (f Files) Check() error {
 		errs = append(errs, err)
 	}
 	if f.CA != "" {
-		_, err := authorities(f.CA)
+		_, err := f.authorities()
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
@@ -40,31 +61,36 @@ func Server(f Files, log *slog.Logger, protocols ...string) (*tls.Config, error)
 	if f.Cert == "" {
 		return nil, nil
 	}
-	current, err := watch(log, func() (*tls.Config, error) { return f.server(protocols) }, f.names()...)
+	current, err := watch(log, func() (*tls.Config, error) { return f.server(protocols, log) }, f.names()...)
 	if err != nil {
 		return nil, err
 	}
 	c := base()
 	c.NextProtos = protocols
-	// One configuration until a file changes: what it remembers of sessions is gone
-	// with it, and so are those of clients whose authority is no longer there.
+	// One configuration until a file changes, with a key of its own for the tickets of
+	// sessions: what was agreed on with other files is not resumed.
 	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return current.get(), nil }
 	return c, nil
 }
 
-func (f Files) server(protocols []string) (*tls.Config, error) {
+func (f Files) server(protocols []string, log *slog.Logger) (*tls.Config, error) {
 	pair, err := f.pair()
 	if err != nil {
 		return nil, err
 	}
+	warnOfExpiry(log, pair.Leaf, f.Cert)
+	warnOfReaders(log, f.Key)
 	c := base()
 	c.NextProtos, c.Certificates = protocols, []tls.Certificate{pair}
 	if f.CA != "" {
-		if c.ClientCAs, err = authorities(f.CA); err != nil {
+		if c.ClientCAs, err = f.authorities(); err != nil {
 			return nil, err
 		}
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 	}
+	var ticket [32]byte
+	_, _ = rand.Read(ticket[:]) // never fails
+	c.SetSessionTicketKeys([][32]byte{ticket})
 	return c, nil
 }
 
@@ -86,12 +112,20 @@ func (f Peer) Config(log *slog.Logger) (*tls.Config, error) {
 	c.InsecureSkipVerify = f.Unverified // the operator has said so by name
 	if f.CA != "" {
 		var err error
-		if c.RootCAs, err = authorities(f.CA); err != nil {
+		if c.RootCAs, err = f.authorities(); err != nil {
 			return nil, err
 		}
 	}
 	if f.Cert != "" || f.Key != "" {
-		current, err := watch(log, f.pair, f.Cert, f.Key)
+		load := func() (tls.Certificate, error) {
+			pair, err := f.pair()
+			if err == nil {
+				warnOfExpiry(log, pair.Leaf, f.Cert)
+				warnOfReaders(log, f.Key)
+			}
+			return pair, err
+		}
+		current, err := watch(log, load, f.Cert, f.Key)
 		if err != nil {
 			return nil, err
 		}
@@ -103,27 +137,41 @@ func (f Peer) Config(log *slog.Logger) (*tls.Config, error) {
 	return c, nil
 }
 
-// Own is the configuration of a client for the listener with these files, or nil if
-// it speaks plain text. It accepts that very certificate alone, and shows it too.
-func Own(f Files) (*tls.Config, error) {
-	if f.Cert == "" {
-		return nil, nil
+// soon is when a certificate that is loaded gets a word about its end.
+const soon = 14 * 24 * time.Hour
+
+func warnOfExpiry(log *slog.Logger, cert *x509.Certificate, file string) {
+	switch left := time.Until(cert.NotAfter); {
+	case left <= 0:
+		log.Error("tls: the certificate has expired: nobody will accept it", "file", file, "expired", cert.NotAfter)
+	case left < soon:
+		log.Warn("tls: the certificate expires soon", "file", file, "expires", cert.NotAfter)
 	}
-	pair, err := f.pair()
+}
+
+// warnOfReaders: whoever reads the key can be us. Kubernetes gives secrets to a group.
+func warnOfReaders(log *slog.Logger, key string) {
+	if info, err := os.Stat(key); err == nil && info.Mode().Perm()&0o007 != 0 {
+		log.Warn("tls: everybody on this machine can read the key: chmod o= it", "file", key)
+	}
+}
+
+// Expiry is when the certificate in a file expires, in Unix seconds; 0 if it cannot be
+// read.
+func Expiry(file string) int64 {
+	data, err := read(PartCert, file)
 	if err != nil {
-		return nil, err
+		return 0
 	}
-	c := base()
-	c.RootCAs = x509.NewCertPool()
-	c.RootCAs.AddCert(pair.Leaf)
-	c.Certificates = []tls.Certificate{pair}
-	switch leaf := pair.Leaf; {
-	case len(leaf.DNSNames) > 0:
-		c.ServerName = strings.Replace(leaf.DNSNames[0], "*", "any", 1)
-	case len(leaf.IPAddresses) > 0:
-		c.ServerName = leaf.IPAddresses[0].String()
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return 0
 	}
-	return c, nil
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return 0
+	}
+	return cert.NotAfter.Unix()
 }
 
 // base: the lists of TLS 1.3 cannot be chosen, and need not be.
@@ -148,24 +196,65 @@ func (f Files) names() (names []string) {
 }
 
 func (f Files) pair() (tls.Certificate, error) {
-	if f.Cert == "" || f.Key == "" {
-		return tls.Certificate{}, errors.New("a certificate and its key belong together: name both files")
+	switch {
+	case f.Cert == "":
+		return tls.Certificate{}, &Error{PartKey, "is of no use without the certificate"}
+	case f.Key == "":
+		return tls.Certificate{}, &Error{PartCert, "is of no use without its key"}
 	}
-	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
-	if _, unreadable := errors.AsType[*os.PathError](err); err != nil && !unreadable {
-		err = fmt.Errorf("%s and %s: %w", f.Cert, f.Key, err)
+	cert, err := read(PartCert, f.Cert)
+	if err != nil {
+		return tls.Certificate{}, err
 	}
-	return pair, err
+	key, err := read(PartKey, f.Key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	if block, _ := pem.Decode(key); block != nil && strings.Contains(block.Type, "ENCRYPTED") {
+		return tls.Certificate{}, &Error{PartKey, f.Key + " is encrypted: decrypt it, and let nobody else read the file"}
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return tls.Certificate{}, &Error{PartCert, fmt.Sprintf("%s with %s: %v", f.Cert, f.Key, err)}
+	}
+	return pair, nil
 }
 
-func authorities(name string) (*x509.CertPool, error) {
-	data, err := os.ReadFile(name)
+// authorities wants every block of the file to be a certificate: one that is cut off or
+// broken must not be passed over.
+func (f Files) authorities() (*x509.CertPool, error) {
+	rest, err := read(PartCA, f.CA)
 	if err != nil {
 		return nil, err
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(data) {
-		return nil, fmt.Errorf("%s: no certificate in PEM", name)
+	pool, found := x509.NewCertPool(), false
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if block.Type != "CERTIFICATE" || err != nil {
+			return nil, &Error{PartCA, f.CA + " holds something that is no certificate"}
+		}
+		pool.AddCert(cert)
+		found = true
+	}
+	if !found || strings.Contains(string(rest), "-----") {
+		return nil, &Error{PartCA, f.CA + " holds no certificate in PEM, or one that is cut off"}
 	}
 	return pool, nil
+}
+
+// read does not repeat a name that is the content: the text of a key may have been put
+// where its path belongs.
+func read(part, name string) ([]byte, error) {
+	if strings.ContainsAny(name, "\n\r") || strings.Contains(name, "-----") || len(name) > maxName {
+		return nil, &Error{part, "holds the content of a file: want its path"}
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, &Error{part, err.Error()}
+	}
+	return data, nil
 }

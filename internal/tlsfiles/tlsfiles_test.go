@@ -114,6 +114,30 @@ func TestMutual(t *testing.T) {
 	}
 }
 
+// What was agreed on by a certificate that was replaced is not resumed.
+func TestReplacedIsNotResumed(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		old, fresh := certs(t), certs(t)
+		addr := server(t, alone(files(old, "issuer")), quiet)
+		client := peer(t, tlsfiles.Files{CA: devcerts.Cert(old, devcerts.Authority)})
+		client.MaxVersion, client.ClientSessionCache = version, tls.NewLRUClientSessionCache(8)
+		for n := range 2 {
+			conn, err := talk(addr, client)
+			testenv.Must(t, err)
+			if resumed := conn.ConnectionState().DidResume; resumed != (n == 1) {
+				t.Fatalf("%x: resumed %v the %d. time", version, resumed, n+1)
+			}
+		}
+		replace(t, fresh, old, "issuer")
+		testenv.Eventually(t, time.Minute, func() error {
+			if _, err := talk(addr, client); err == nil {
+				return errors.New("a session from before goes on")
+			}
+			return nil
+		})
+	}
+}
+
 func weak(c *tls.Config, suite uint16) *tls.Config {
 	c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{suite}
 	return c
@@ -219,21 +243,6 @@ func (l *lines) String() string {
 	return l.b.String()
 }
 
-func TestOwn(t *testing.T) {
-	own, other := certs(t), certs(t)
-	c, err := tlsfiles.Own(files(own, "issuer"))
-	testenv.Must(t, err)
-	if _, err := talk(server(t, files(own, "issuer"), quiet), c); err != nil {
-		t.Errorf("its own listener: %v", err)
-	}
-	if _, err := talk(server(t, files(other, "issuer"), quiet), c); err == nil {
-		t.Error("took another's certificate for its own")
-	}
-	if c, err := tlsfiles.Own(tlsfiles.Files{}); c != nil || err != nil {
-		t.Errorf("without files: %v, %v", c, err)
-	}
-}
-
 func TestUnverified(t *testing.T) {
 	addr := server(t, alone(files(certs(t), "issuer")), quiet)
 	c, err := tlsfiles.Peer{Unverified: true}.Config(quiet)
@@ -251,21 +260,35 @@ func TestCheck(t *testing.T) {
 	nothing := filepath.Join(t.TempDir(), "empty.crt")
 	testenv.Must(t, os.WriteFile(nothing, nil, 0o600))
 	good := files(dir, "issuer")
+	secret, err := os.ReadFile(good.Key)
+	testenv.Must(t, err)
+	whole, err := os.ReadFile(good.CA)
+	testenv.Must(t, err)
+	half, locked := filepath.Join(dir, "half.crt"), filepath.Join(dir, "locked.key")
+	testenv.Must(t, os.WriteFile(half, append(whole, whole[:len(whole)/2]...), 0o600))
+	testenv.Must(t, os.WriteFile(locked, []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"), 0o600))
 	for name, c := range map[string]struct {
 		files tlsfiles.Files
 		says  string // empty: nothing
 	}{
-		"good":               {good, ""},
-		"none":               {tlsfiles.Files{}, ""},
-		"no key":             {tlsfiles.Files{Cert: good.Cert}, "belong together"},
-		"no certificate":     {tlsfiles.Files{Key: good.Key}, "belong together"},
-		"another's key":      {tlsfiles.Files{Cert: good.Cert, Key: devcerts.Key(dir, "edge")}, "does not match"},
-		"a missing file":     {tlsfiles.Files{Cert: filepath.Join(dir, "gone"), Key: good.Key}, "gone"},
-		"an empty authority": {tlsfiles.Files{CA: nothing}, "no certificate in PEM"},
-		"a key as authority": {tlsfiles.Files{CA: good.Key}, "no certificate in PEM"},
+		"good":                    {good, ""},
+		"none":                    {tlsfiles.Files{}, ""},
+		"no key":                  {tlsfiles.Files{Cert: good.Cert}, "no use without its key"},
+		"no certificate":          {tlsfiles.Files{Key: good.Key}, "no use without the cert"},
+		"another's key":           {tlsfiles.Files{Cert: good.Cert, Key: devcerts.Key(dir, "edge")}, "does not match"},
+		"a missing file":          {tlsfiles.Files{Cert: filepath.Join(dir, "gone"), Key: good.Key}, "gone"},
+		"an empty authority":      {tlsfiles.Files{CA: nothing}, "no certificate in PEM"},
+		"a key as authority":      {tlsfiles.Files{CA: good.Key}, "that is no certificate"},
+		"half an authority":       {tlsfiles.Files{CA: half}, "cut off"},
+		"a key for a name":        {tlsfiles.Files{Cert: good.Cert, Key: string(secret)}, "key: holds the content"},
+		"an authority for a name": {tlsfiles.Files{CA: "-----BEGIN CERTIFICATE-----"}, "ca: holds the content"},
+		"an encrypted key":        {tlsfiles.Files{Cert: good.Cert, Key: locked}, "is encrypted"},
 	} {
 		if err := c.files.Check(); (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
+		}
+		if err := c.files.Check(); err != nil && strings.Contains(err.Error(), "BEGIN") {
+			t.Errorf("%s: the error repeats the content", name)
 		}
 	}
 }
