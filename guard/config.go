@@ -72,7 +72,9 @@ type Config struct {
 	// nothing in the mode Strict.
 	FailOpen bool
 
-	Log *slog.Logger // default: none
+	// Log; default: none. go-redis, whose log belongs to the whole process, writes to
+	// that of the first guard: a program with another wish sets it after New.
+	Log *slog.Logger
 	// TracerProvider traces what becomes of revocations here, and what the
 	// store is asked; default: none.
 	TracerProvider trace.TracerProvider

@@ -64,6 +64,10 @@ type Guard struct {
 	running    sync.WaitGroup
 }
 
+// logRedis: go-redis has one log for the whole process, standard error unless somebody
+// sets it.
+var logRedis sync.Once
+
 // New makes a guard and starts following. It does not wait for the servers:
 // until they are there the guard is not ready, and Check returns ErrUnknown.
 // The guard runs until ctx ends or Close is called.
@@ -72,6 +76,7 @@ func New(ctx context.Context, cfg Config) (*Guard, error) {
 		return nil, err
 	}
 	g := &Guard{config: cfg, watches: newWatches(), changed: make(chan struct{}, 1), poke: make(chan struct{}, 1), keys: cache.NewKeys(), remote: token.NewRemoteKeys(cfg.JWKSURL, token.KeysClient(cfg.IssuerTLS), cfg.Log)}
+	logRedis.Do(func() { redisstore.SetLog(cfg.Log) })
 	g.store.Store(storeDown)
 	if err := errors.Join(g.openMemory(), g.openServers()); err != nil {
 		g.closeServers()

@@ -31,8 +31,11 @@ type Edge struct {
 	UpstreamCA      string        `koanf:"upstream_ca" usage:"PEM file with the authorities of the API; empty: the system's"`
 	UpstreamCert    string        `koanf:"upstream_cert" usage:"PEM file with our certificate for an API that asks for one"`
 	UpstreamKey     string        `koanf:"upstream_key" usage:"PEM file with the key of upstream_cert"`
-	TrustedProxies  string        `koanf:"trusted_proxies" usage:"networks, separated by commas, whose X-Forwarded-* headers are passed on to the API"`
-	ExtAuthzListen  string        `koanf:"ext_authz_listen" usage:"address to answer Envoy's ext_authz over gRPC on; empty: not at all"`
+	// StripAuthorization is for an API that goes by the identity headers.
+	StripAuthorization bool `koanf:"strip_authorization" usage:"keep the Authorization header from the API"`
+
+	TrustedProxies string `koanf:"trusted_proxies" usage:"networks, separated by commas, whose X-Forwarded-* headers are passed on to the API"`
+	ExtAuthzListen string `koanf:"ext_authz_listen" usage:"address to answer Envoy's ext_authz over gRPC on; empty: not at all"`
 	// IdentityHeaders begins the names of the headers that say whose a request is.
 	IdentityHeaders string        `koanf:"identity_headers" default:"X-Curfew-" usage:"how the names of the headers begin that carry the identity onwards"`
 	Leeway          time.Duration `koanf:"leeway" default:"5s" usage:"how far the clocks of issuer and edge may differ"`

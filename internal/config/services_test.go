@@ -107,7 +107,7 @@ func TestNamesOfSettings(t *testing.T) {
 			"session_limit_per_kind session_limit_policy login_lock_threshold login_lock_window login_lock_duration " +
 			"login_ip_limit login_ip_window hash_concurrency hash_memory hash_passes users_file_writable " +
 			"login_webhook_url login_webhook_secret login_webhook_insecure trusted_proxies",
-		&config.Edge{}: "edge_id edge_url jwks_url fail_mode check_mode check_modes cache_entries upstream upstream_timeout upstream_stall upstream_max_body upstream_ca upstream_cert upstream_key trusted_proxies ext_authz_listen identity_headers leeway hs256_secret assertion assertion_key renew renew_url renew_before renew_header",
+		&config.Edge{}: "edge_id edge_url jwks_url fail_mode check_mode check_modes cache_entries upstream upstream_timeout upstream_stall upstream_max_body upstream_ca upstream_cert upstream_key strip_authorization trusted_proxies ext_authz_listen identity_headers leeway hs256_secret assertion assertion_key renew renew_url renew_before renew_header",
 	} {
 		var got []string
 		for _, attr := range config.Redacted(cfg) {

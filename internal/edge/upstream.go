@@ -43,6 +43,7 @@ type upstream struct {
 	trusted front.Proxies
 	asserts *assertor // nil: no assertions
 
+	strip   bool                 // keep the token from the API
 	maxBody int64                // bytes
 	stall   time.Duration        // how long a client may make no progress
 	bound   func() time.Duration // B, as it is now
@@ -56,7 +57,7 @@ type upstream struct {
 func newUpstream(cfg config.Edge, target *url.URL, verify *tls.Config, trusted front.Proxies) *upstream {
 	u := &upstream{
 		target: target, names: newNaming(cfg.IdentityHeaders), trusted: trusted,
-		maxBody: int64(cfg.UpstreamMaxBody), stall: cfg.UpstreamStall,
+		strip: cfg.StripAuthorization, maxBody: int64(cfg.UpstreamMaxBody), stall: cfg.UpstreamStall,
 	}
 	u.proxy = &httputil.ReverseProxy{
 		Transport:      newTransport(cfg.UpstreamTimeout, verify),

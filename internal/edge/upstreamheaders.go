@@ -20,6 +20,9 @@ func (u *upstream) rewrite(p *httputil.ProxyRequest) {
 	if of.assertion != "" {
 		p.Out.Header.Set(string(u.names.assertion), of.assertion)
 	}
+	if u.strip {
+		p.Out.Header.Del("Authorization")
+	}
 	front.StripPair(p.Out.Header) // the API has no use for what is as good as a password
 	p.Out.Header.Set("X-Request-Id", front.RequestID(of.c))
 }

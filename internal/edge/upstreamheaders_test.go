@@ -87,3 +87,16 @@ func TestNoTrailersToTheUpstream(t *testing.T) {
 		t.Errorf("the upstream got %q", trailer)
 	}
 }
+
+// The token is the API's only where it is to have it.
+func TestStripAuthorization(t *testing.T) {
+	for _, strip := range []bool{false, true} {
+		got := make(chan http.Header, 1)
+		g := serveWith(t, func(_ http.ResponseWriter, r *http.Request) { got <- r.Header }, func(c *config.Edge) { c.StripAuthorization = strip })
+		send(t, http.MethodGet, g.url+"/", http.Header{"Authorization": {"Bearer token"}, "X-Other": {"kept"}}, "").Body.Close()
+		h := <-got
+		if h.Get("X-Other") != "kept" || h.Get("X-Curfew-User") != "alice" || (h.Get("Authorization") == "") != strip {
+			t.Errorf("strip %v: the API got %v", strip, h)
+		}
+	}
+}

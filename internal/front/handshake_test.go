@@ -1,7 +1,6 @@
 package front_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -30,26 +28,9 @@ type booth struct {
 	addr     string
 	client   *tls.Config
 	registry *prometheus.Registry
-	log      *lines
+	log      *testenv.Lines
 	end      context.CancelFunc
 	ended    chan error
-}
-
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func openBooth(t *testing.T, streaming bool) *booth {
@@ -57,7 +38,7 @@ func openBooth(t *testing.T, streaming bool) *booth {
 	dir := filepath.Join(t.TempDir(), "certs")
 	testenv.Must(t, devcerts.Make(dir, nil))
 	ca := devcerts.Cert(dir, devcerts.Authority)
-	b := &booth{registry: prometheus.NewRegistry(), log: &lines{}, ended: make(chan error, 1)}
+	b := &booth{registry: prometheus.NewRegistry(), log: &testenv.Lines{}, ended: make(chan error, 1)}
 	log := slog.New(slog.NewTextHandler(b.log, nil))
 	files := tlsfiles.Files{Cert: devcerts.Cert(dir, "edge"), Key: devcerts.Key(dir, "edge"), CA: ca}
 	protocols := front.FiberProtocols

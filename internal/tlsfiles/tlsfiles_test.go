@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -197,7 +196,7 @@ func TestRenewedOnBothSides(t *testing.T) {
 
 func TestGoesOnWithHalfWrittenFiles(t *testing.T) {
 	old, fresh := certs(t), certs(t)
-	var b lines
+	var b testenv.Lines
 	addr := server(t, alone(files(old, "issuer")), slog.New(slog.NewTextHandler(&b, nil)))
 	client := peer(t, tlsfiles.Files{CA: devcerts.Cert(old, devcerts.Authority)})
 	data, err := os.ReadFile(devcerts.Cert(fresh, "issuer"))
@@ -223,24 +222,6 @@ func TestGoesOnWithHalfWrittenFiles(t *testing.T) {
 	if strings.Contains(b.String(), "PRIVATE") || bytes.Contains([]byte(b.String()), key[:40]) {
 		t.Error("the log holds a key")
 	}
-}
-
-// lines are what is logged, to be read meanwhile.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func TestUnverified(t *testing.T) {
