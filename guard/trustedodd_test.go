@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -74,7 +72,7 @@ func TestOddTrustedTokens(t *testing.T) {
 func TestTrustedSettingsDiffer(t *testing.T) {
 	m, p := newMesh(t), newProvider(t)
 	m.keep()
-	log := &logged{}
+	log := &testenv.Lines{}
 	n := m.node(func(c *guard.Config) {
 		trusting(p)(c)
 		c.TrustedIssuers[0].MaxLifetime, c.TrustedIssuers[0].ClockSkew = 5*time.Minute, 5*time.Second
@@ -91,7 +89,7 @@ func TestTrustedSettingsDiffer(t *testing.T) {
 		testenv.Must(t, err)
 		n.eventually(t, p.token(claims{"jti": id, "exp": time.Now().Unix() + 299}), guard.ErrRevoked)
 		testenv.Eventually(t, ceiling, func() error { // the store may have told before the log
-			if got, want := log.count("trusted_issuers"), min(max(0, i-1), 1); got != want {
+			if got, want := log.Count("trusted_issuers"), min(max(0, i-1), 1); got != want {
 				return fmt.Errorf("after a life of %v: %d complaints, want %d", life, got, want)
 			}
 			return nil
@@ -103,22 +101,4 @@ func TestTrustedSettingsDiffer(t *testing.T) {
 	if got := n.LifeOf(events.Revocation{Issuer: issuer, TTLMillis: 1}); got != time.Millisecond {
 		t.Errorf("ours is kept for %v", got)
 	}
-}
-
-// logged counts what is logged.
-type logged struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) count(s string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), s)
 }

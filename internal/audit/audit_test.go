@@ -135,7 +135,7 @@ func TestFullBacklogRefusesTheNewest(t *testing.T) {
 	if b.lost(t) != 7 {
 		t.Errorf("%v lost, want 7", b.lost(t))
 	}
-	if n := b.logs.count("audit backlog full"); n != 1 {
+	if n := b.logs.Count("audit backlog full"); n != 1 {
 		t.Errorf("logged %d times", n)
 	}
 	b.run(t)
@@ -172,7 +172,7 @@ func TestTheEndDoesNotWaitForNATS(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the trail does not end")
 	}
-	if b.lost(t) != 20 || b.logs.count("audit events lost at the end") != 1 {
-		t.Errorf("%v lost, logged %d times", b.lost(t), b.logs.count("audit events lost at the end"))
+	if b.lost(t) != 20 || b.logs.Count("audit events lost at the end") != 1 {
+		t.Errorf("%v lost, logged %d times", b.lost(t), b.logs.Count("audit events lost at the end"))
 	}
 }

@@ -31,12 +31,12 @@ type bench struct {
 	between *faultproxy.Proxy // the trail and the server
 	js      jetstream.JetStream
 	metrics *prometheus.Registry
-	logs    *lockedBuffer
+	logs    *testenv.Lines
 }
 
 func newBench(t *testing.T, c audit.Config) *bench {
 	t.Helper()
-	b := &bench{nats: testenv.NATS(t), metrics: prometheus.NewRegistry(), logs: &lockedBuffer{}}
+	b := &bench{nats: testenv.NATS(t), metrics: prometheus.NewRegistry(), logs: &testenv.Lines{}}
 	log := slog.New(slog.NewTextHandler(b.logs, nil))
 	b.between = testenv.Proxy(t, strings.TrimPrefix(b.nats.URL(), "nats://"))
 	nc, err := events.Connect("nats://"+b.between.Addr(), "", "trail", log)
@@ -113,22 +113,4 @@ func (b *bench) lost(t *testing.T) float64 {
 	}
 	t.Fatal("no metric curfew_audit_dropped_total")
 	return 0
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-// count is how many lines have text.
-func (l *lockedBuffer) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), text)
 }

@@ -58,7 +58,7 @@ func TestRetentionThatCannotBeSet(t *testing.T) {
 	b.Record(numbered(1))
 	b.wantNumbers(t, 1)
 	testenv.Eventually(t, patience, func() error {
-		if b.logs.count("cannot set the audit stream's retention") != 1 {
+		if b.logs.Count("cannot set the audit stream's retention") != 1 {
 			return errors.New("not logged")
 		}
 		return nil

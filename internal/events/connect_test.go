@@ -1,11 +1,9 @@
 package events_test
 
 import (
-	"bytes"
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,24 +27,6 @@ func (d *door) Check(server.ClientAuthentication) bool {
 	return d.open.Load()
 }
 
-// pages is a log that can be read while it is written.
-type pages struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (p *pages) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.Write(b)
-}
-
-func (p *pages) count(text string) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return strings.Count(p.text.String(), text)
-}
-
 // A server that refuses us, at start or later, may let us in again: after a
 // password was changed there first, say. The log tells that it refuses, once.
 func TestConnectOutlastsRefusals(t *testing.T) {
@@ -55,7 +35,7 @@ func TestConnectOutlastsRefusals(t *testing.T) {
 	testenv.Must(t, err)
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	var log pages
+	var log testenv.Lines
 	servers := "nats://who:hunter2-hunter2@" + s.Addr().String()
 	nc, err := events.Connect(servers, "", "test", slog.New(slog.NewTextHandler(&log, nil)))
 	testenv.Must(t, err)
@@ -74,11 +54,11 @@ func TestConnectOutlastsRefusals(t *testing.T) {
 			testenv.Must(t, nc.ForceReconnect())
 		}
 	}
-	if log.count("no server yet") != 1 || log.count("uthorization ") < 2 || log.count("refuses us") != 1 {
-		t.Errorf("want each outage told once, with the reason; the log says:\n%s", log.text.String())
+	if log.Count("no server yet") != 1 || log.Count("uthorization ") < 2 || log.Count("refuses us") != 1 {
+		t.Errorf("want each outage told once, with the reason; the log says:\n%s", log.String())
 	}
-	if log.count("hunter2") > 0 || log.count(s.Addr().String()) == 0 {
-		t.Errorf("the log names no server, or too much:\n%s", log.text.String())
+	if log.Count("hunter2") > 0 || log.Count(s.Addr().String()) == 0 {
+		t.Errorf("the log names no server, or too much:\n%s", log.String())
 	}
 }
 

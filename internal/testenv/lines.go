@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"bytes"
+	"strings"
 	"sync"
 )
 
@@ -24,3 +25,6 @@ func (l *Lines) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// Count is how often text stands in it.
+func (l *Lines) Count(text string) int { return strings.Count(l.String(), text) }
