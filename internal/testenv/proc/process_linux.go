@@ -1,10 +1,14 @@
 package proc
 
 import (
+	"context"
 	"errors"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/curfew-auth/curfew/internal/testenv/poll"
 )
 
 // dieWithParent lets the kernel kill the child when its parent is gone,
@@ -25,16 +29,30 @@ func (r *run) reap() {
 	r.reaped = true
 }
 
+// stopLimit bounds the wait for a stop: a process that waits for a child it has just
+// made, by vfork, and that was stopped with it, never stops itself, and does nothing.
+const stopLimit = 2 * time.Second
+
 // awaitStop waits until every thread has stopped, or the process has ended. The
 // signal alone does not say so: on a busy machine a thread runs on for a while.
 func (r *run) awaitStop() error {
-	for {
-		err := unix.Waitid(unix.P_PID, r.cmd.Process.Pid, nil, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil)
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	err := poll.Until(ctx, func() error {
+		var what unix.Siginfo
+		err := unix.Waitid(unix.P_PID, r.cmd.Process.Pid, &what, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
 		switch {
 		case errors.Is(err, unix.ECHILD):
-			return ErrNotRunning // it has ended and was reaped
-		case !errors.Is(err, unix.EINTR):
-			return err
+			return poll.Stop(ErrNotRunning) // it has ended and was reaped
+		case err == nil && what.Signo == 0:
+			return errRuns
 		}
+		return err
+	})
+	if errors.Is(err, errRuns) {
+		return nil
 	}
+	return err
 }
+
+var errRuns = errors.New("proc: a thread runs")
