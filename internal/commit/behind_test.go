@@ -287,3 +287,50 @@ func (w *world) staysFresh(e *edge, d time.Duration) {
 		}
 	}
 }
+
+// TestLongComparisonIsNoExcuse: Redis was away for a moment, and is then compared with
+// for longer than the bound. Nobody is answered before that is done.
+func TestLongComparisonIsNoExcuse(t *testing.T) {
+	inWorld(t, func(w *world) {
+		way := &link{Log: w.log}
+		a := w.issuer("a")
+		b := &issuer{life: &life{}}
+		var slow atomic.Bool
+		b.Committer = commit.NewCommitter(slowStore{w.store.Client(nil), &slow}, way, iss, accessTTL, quiet)
+		b.keeper = commit.NewKeeper(b.Committer, w.x, "b", staleness, quiet)
+		go b.keeper.Run(w.ctx)
+		w.settled(a, b)
+		w.mustCommit(a, 3)
+		w.sleep(5 * time.Second)
+		way.set(true)
+		w.sleep(5 * time.Second)
+		s, err := w.log.State(w.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := w.mustCommit(a, 1)
+		a.kill()
+		w.log.rollback(s.LastSeq)
+		w.store.SetDown(true)
+		way.set(false)
+		late := w.edge("late")
+		w.sleep(2 * time.Second)
+		slow.Store(true)
+		w.store.SetDown(false)
+		w.neverAccepts(late, ended[0], 5*staleness)
+		w.within(4*staleness, "the log holds it again", func() bool { return w.log.holds(ended[0]) })
+	})
+}
+
+// A slowStore takes longer than the bound to show what it holds.
+type slowStore struct {
+	*memstore.Client
+	slow *atomic.Bool
+}
+
+func (s slowStore) Live(ctx context.Context) iter.Seq2[events.Revocation, error] {
+	if s.slow.Load() {
+		time.Sleep(2 * staleness)
+	}
+	return s.Client.Live(ctx)
+}

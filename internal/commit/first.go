@@ -12,13 +12,15 @@ type first struct {
 	doubt    chan struct{}         // has the goroutine that keeps the log look at once
 	compared atomic.Pointer[pass]  // in which the log was last compared with the store; nil: never
 	blind    atomic.Pointer[blind] // in which it could not be, lately; nil: never
+	compares atomic.Bool           // it is being compared, which may take long
 
 	// Of the goroutine that keeps the log: when to compare again after a failure.
 	retry interface {
 		NextBackOff() time.Duration
 		Reset()
 	}
-	again time.Time
+	again   time.Time
+	againIn pass
 
 	// Of the barrier's goroutine: how many interruptions there were when the outbox
 	// was last relayed, and since when it cannot be read, zero while it can, after so
@@ -54,7 +56,7 @@ func (k *Keeper) isCompared() bool {
 // bound: others, who can, have had that time, and edges may have nobody else to ask.
 func (k *Keeper) isExcused() bool {
 	b := k.first.blind.Load()
-	return b != nil && b.pass == k.pass() && time.Since(b.since) >= 4*k.interval
+	return b != nil && !k.first.compares.Load() && b.pass == k.pass() && time.Since(b.since) >= 4*k.interval
 }
 
 // isWhole reports whether edges may be answered, as far as the store is concerned.
@@ -70,12 +72,17 @@ var (
 // tries again after a while, since it reads the whole log each time.
 func (k *Keeper) compareLog(ctx context.Context) error {
 	f := &k.first
+	if at := k.pass(); f.againIn != at {
+		f.again, f.againIn = time.Time{}, at // the store may be well by now
+	}
 	if time.Now().Before(f.again) {
 		return k.cannotCompare(nil)
 	}
 	if err := k.committer.readClock(ctx); err != nil {
 		return k.cannotCompare(err)
 	}
+	f.compares.Store(true)
+	defer f.compares.Store(false)
 	err := k.compareWith(ctx, k.stored)
 	if errors.Is(err, errNoStore) {
 		f.again = time.Now().Add(f.retry.NextBackOff())

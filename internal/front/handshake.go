@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -23,7 +24,7 @@ const (
 // A Shield encrypts listeners. The zero value leaves them in plain text.
 type Shield struct {
 	TLS    *tls.Config
-	Failed *Handshakes // required with TLS
+	Failed *Handshakes // nil: those that fail are not counted
 }
 
 // Handshakes counts those that fail, and says now and then why: an operator who asks
@@ -84,6 +85,9 @@ func (s Shield) Listen(ln net.Listener) net.Listener {
 	if s.TLS == nil {
 		return ln
 	}
+	if _, lasts := ln.(*tracked); !lasts { // it survives a shortage of file descriptors
+		ln = newTracked(ln)
+	}
 	l := &shielded{Listener: ln, shield: s, ready: make(chan net.Conn)}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	go l.run()
@@ -94,7 +98,7 @@ func (l *shielded) run() {
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil {
-			l.cancel(err)
+			l.cancel(fmt.Errorf("front: accept: %w", err)) // no server may take it for one that passes
 			return
 		}
 		go l.shake(conn)
@@ -107,7 +111,7 @@ func (l *shielded) shake(conn net.Conn) {
 	secured := tls.Server(conn, l.shield.TLS)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
-		if l.ctx.Err() == nil {
+		if l.ctx.Err() == nil && l.shield.Failed != nil {
 			l.shield.Failed.fail(conn.RemoteAddr(), err)
 		}
 		return

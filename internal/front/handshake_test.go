@@ -156,3 +156,32 @@ func TestSilentHandshake(t *testing.T) {
 		})
 	}
 }
+
+func TestShieldSurvivesShortageOfDescriptors(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "certs")
+	testenv.Must(t, devcerts.Make(dir, nil))
+	shield, err := front.NewHandshakes("", prometheus.NewRegistry(), slog.New(slog.DiscardHandler)).
+		Shield(tlsfiles.Files{Cert: devcerts.Cert(dir, "edge"), Key: devcerts.Key(dir, "edge")}, front.HTTP2)
+	testenv.Must(t, err)
+	raw, err := net.Listen("tcp", "127.0.0.1:0")
+	testenv.Must(t, err)
+	ln := shield.Listen(&short{raw, 3})
+	defer ln.Close()
+	go func() {
+		_, _ = tls.Dial("tcp", raw.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{front.HTTP2}})
+	}()
+	accepted := make(chan error, 1)
+	go func() {
+		conn, err := ln.Accept()
+		if err == nil {
+			conn.Close()
+		}
+		accepted <- err
+	}()
+	select {
+	case err := <-accepted:
+		testenv.Must(t, err)
+	case <-time.After(time.Minute):
+		t.Fatal("takes no connections any more")
+	}
+}

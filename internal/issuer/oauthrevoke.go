@@ -93,14 +93,8 @@ func (i *Issuer) revokeAccess(c *fiber.Ctx, raw string) (session.Receipt, error)
 		return nothing, nil
 	case err != nil: // others may have the key
 		return session.Receipt{}, fmt.Errorf("%w: %w", session.ErrUnavailable, err)
-	case claims.Foreign:
+	case claims.Foreign, claims.Issuer != i.config.IssuerURL: // the latter by our key, under another issuer_url
 		return i.revokeForeign(c, claims)
-	case claims.Issuer != i.config.IssuerURL:
-		of := token.ForeignConfig{MaxLifetime: i.config.AccessTTL}
-		return i.revoker.Commit(ctx, events.Revocation{
-			Scope: events.ScopeToken, Subject: claims.ID, Issuer: claims.Issuer, Reason: reasonOAuth, Actor: claims.Subject,
-			TTLMillis: min(of.LifeOf(&claims, i.now()), events.MaxTTL).Milliseconds(),
-		})
 	}
 	return i.sessions.RevokeToken(ctx, claims, reasonOAuth)
 }

@@ -11,6 +11,10 @@ import (
 // lookEvery is how long a file may have changed without anybody noticing.
 const lookEvery = time.Second
 
+// renewEvery is how long a value is used although no file changes: the key of the
+// tickets that TLS 1.2 resumes sessions by is part of it (RFC 9325 section 3.4).
+const renewEvery = 24 * time.Hour
+
 // A watched value is made of files. Safe for concurrent use.
 type watched[T any] struct {
 	files []string
@@ -21,6 +25,7 @@ type watched[T any] struct {
 	looked time.Time
 	seen   []stamp // of the files that the value, or the last failure, is made of
 	failed bool
+	loaded time.Time
 	value  T
 }
 
@@ -35,6 +40,7 @@ func watch[T any](log *slog.Logger, load func() (T, error), files ...string) (*w
 	w.seen = w.stamps() // before they are read: what changes meanwhile is read again
 	var err error
 	w.value, err = load()
+	w.loaded = time.Now()
 	return w, err
 }
 
@@ -54,13 +60,15 @@ func (w *watched[T]) get() T {
 func (w *watched[T]) look() {
 	stamps := w.stamps()
 	changed := !slices.Equal(stamps, w.seen)
-	if !changed && !w.failed {
+	if !changed && !w.failed && time.Since(w.loaded) < renewEvery {
 		return
 	}
 	fresh, err := w.load()
+	if err == nil {
+		w.value, w.loaded = fresh, time.Now()
+	}
 	switch {
-	case err == nil:
-		w.value = fresh
+	case err == nil && (changed || w.failed):
 		w.log.Info("tls: files loaded anew", "files", w.files)
 	case changed:
 		w.log.Error("tls: files changed and cannot be used, going on with what they held before", "error", err)

@@ -130,7 +130,7 @@ func (r *RemoteKeys) Key(ctx context.Context, kid string) (PublicKey, error) {
 	if key, ok := r.lookup(kid); ok {
 		return key, nil
 	}
-	return PublicKey{}, fmt.Errorf("%w: unknown key", ErrInvalid)
+	return PublicKey{}, ErrKeyAbsent // as of when that fetch began
 }
 
 func (r *RemoteKeys) lookup(kid string) (PublicKey, bool) {
