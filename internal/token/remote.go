@@ -120,7 +120,7 @@ func (r *RemoteKeys) Key(ctx context.Context, kid string) (PublicKey, error) {
 	if r.isAbsent(kid) {
 		return PublicKey{}, ErrKeyAbsent
 	}
-	rd, err := r.join(kid)
+	rd, late, err := r.join(kid)
 	if err != nil {
 		return PublicKey{}, err
 	}
@@ -130,7 +130,10 @@ func (r *RemoteKeys) Key(ctx context.Context, kid string) (PublicKey, error) {
 	if key, ok := r.lookup(kid); ok {
 		return key, nil
 	}
-	return PublicKey{}, ErrKeyAbsent // as of when that fetch began
+	if late {
+		return PublicKey{}, ErrKeyAbsent // as of when that fetch began
+	}
+	return PublicKey{}, fmt.Errorf("%w: unknown key", ErrInvalid)
 }
 
 func (r *RemoteKeys) lookup(kid string) (PublicKey, bool) {
@@ -164,12 +167,13 @@ func (rd *round) wait(ctx context.Context) error {
 }
 
 // join has the next fetch bring a kid, and returns the one to wait for: that which
-// goes on, since the next is a gap away from it. Within the gap it is an error.
-func (r *RemoteKeys) join(kid string) (*round, error) {
+// goes on, since the next is a gap away from it; late says so: it began before the
+// question. Within the gap it is an error.
+func (r *RemoteKeys) join(kid string) (rd *round, late bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if full := r.next.asking == maxAsking; full && r.pause == nil {
-		return nil, fmt.Errorf("%w: too many tokens with unknown keys", ErrKeysUnavailable)
+		return nil, false, fmt.Errorf("%w: too many tokens with unknown keys", ErrKeysUnavailable)
 	} else if !full {
 		r.next.asking++
 		r.next.kids[strings.Clone(kid)] = struct{}{}
@@ -180,11 +184,11 @@ func (r *RemoteKeys) join(kid string) (*round, error) {
 	}
 	switch {
 	case r.pause != nil:
-		return nil, r.pause
+		return nil, false, r.pause
 	case r.current != nil:
-		return r.current, nil
+		return r.current, true, nil
 	}
-	return r.next, nil
+	return r.next, false, nil
 }
 
 // begin closes the round to further callers.
