@@ -32,29 +32,11 @@ func fakes(t *testing.T) string {
 	return dir
 }
 
-// screen is where run prints to, for reading while it runs.
-type screen struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (s *screen) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-func (s *screen) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
-
 // up runs a cluster of fakes and returns what it printed once it was ready.
 func up(t *testing.T, encrypted bool) (text string, cancel func(), ended <-chan error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	var out screen
+	var out testenv.Lines
 	result := make(chan error, 1)
 	var wg sync.WaitGroup
 	bin := fakes(t)

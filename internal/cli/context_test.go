@@ -3,9 +3,11 @@ package cli_test
 import (
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/curfew-auth/curfew/internal/devcerts"
 	"github.com/curfew-auth/curfew/internal/testenv"
 )
 
@@ -68,5 +70,26 @@ func TestContextFile(t *testing.T) {
 		if now, err := os.ReadFile(s.file()); err != nil || string(now) != text {
 			t.Errorf("the file was changed to %s", now)
 		}
+	}
+}
+
+// TestAuthorities: nothing is sent in plain text where authorities say that it should be
+// verified, and the text of a key in place of its path is not repeated.
+func TestAuthorities(t *testing.T) {
+	s := newShell(t)
+	dir := filepath.Join(t.TempDir(), "certs")
+	testenv.Must(t, devcerts.Make(dir, nil))
+	ca, cert := devcerts.Cert(dir, devcerts.Authority), devcerts.Cert(dir, "admin")
+	const key = "-----BEGIN PRIVATE KEY-----\nsecret"
+	s.run("keys", "list", "--ca", ca).exits(2).says("nothing would be encrypted")
+	s.run("keys", "list", "--cert", cert, "--key", key).exits(2).says("want its path").hides("secret")
+	s.run("context", "add", "plain", "--issuer", "http://login.example.com", "--ca", ca).exits(2).says("want https://")
+	s.run("context", "add", "broken", "--issuer", "https://login.example.com", "--ca", devcerts.Key(dir, "admin")).exits(2).says("no certificate")
+	t.Setenv("CURFEW_ISSUER_URL", "")
+	s.run("context", "add", "good", "--issuer", "https://login.example.com", "--ca", ca).exits(0)
+	kept, err := os.ReadFile(s.file())
+	testenv.Must(t, err)
+	if !strings.Contains(string(kept), "ca: "+ca+"\n") {
+		t.Errorf("kept: %s", kept)
 	}
 }

@@ -102,20 +102,12 @@ func TestWhoeverResumesCompares(t *testing.T) {
 				way := &link{Log: w.log}
 				a, b := w.issuer("a"), w.issuerOn("b", way)
 				w.settled(a, b)
-				w.mustCommit(a, 3)
-				w.sleep(5 * time.Second)
-				way.set(true)
-				w.sleep(5 * time.Second)
-				s, err := w.log.State(w.ctx)
-				if err != nil {
-					t.Fatal(err)
-				}
-				ended := w.mustCommit(a, 1)
+				ended, before := w.commitBehind(a, way)
 				if c.dead {
 					a.kill()
 				}
 				w.store.SetDown(c.away > 0)
-				w.log.rollback(s.LastSeq)
+				w.log.rollback(before)
 				way.set(false)
 				late := w.edge("late")
 				w.sleep(c.away)
@@ -129,6 +121,21 @@ func TestWhoeverResumesCompares(t *testing.T) {
 			})
 		})
 	}
+}
+
+// commitBehind cuts a link, and then has an issuer commit one revocation more. It
+// returns that, and where the log ended before it.
+func (w *world) commitBehind(i *issuer, way *link) (ended []string, before uint64) {
+	w.t.Helper()
+	w.mustCommit(i, 3)
+	w.sleep(5 * time.Second)
+	way.set(true)
+	w.sleep(5 * time.Second)
+	s, err := w.log.State(w.ctx)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.mustCommit(i, 1), s.LastSeq
 }
 
 // neverAccepts fails if an edge accepts a token at any instant of d.
@@ -300,17 +307,9 @@ func TestLongComparisonIsNoExcuse(t *testing.T) {
 		b.keeper = commit.NewKeeper(b.Committer, w.x, "b", staleness, quiet)
 		go b.keeper.Run(w.ctx)
 		w.settled(a, b)
-		w.mustCommit(a, 3)
-		w.sleep(5 * time.Second)
-		way.set(true)
-		w.sleep(5 * time.Second)
-		s, err := w.log.State(w.ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ended := w.mustCommit(a, 1)
+		ended, before := w.commitBehind(a, way)
 		a.kill()
-		w.log.rollback(s.LastSeq)
+		w.log.rollback(before)
 		w.store.SetDown(true)
 		way.set(false)
 		late := w.edge("late")

@@ -93,8 +93,8 @@ func (k *Keeper) compareLog(ctx context.Context) error {
 	return err
 }
 
-// cannotCompare notes since when that is so in this pass. A comparison that takes long
-// is none that cannot be made.
+// cannotCompare notes since when the store cannot be compared with in this pass. A
+// comparison under way does not count, however long it takes.
 func (k *Keeper) cannotCompare(err error) error {
 	if at, b := k.pass(), k.first.blind.Load(); b == nil || b.pass != at {
 		k.first.blind.Store(&blind{at, time.Now()})

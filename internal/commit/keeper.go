@@ -215,7 +215,7 @@ func (k *Keeper) keepLog(ctx context.Context) error {
 func (k *Keeper) Flush(ctx context.Context) (seq uint64, at time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout+logTimeout)
 	defer cancel()
-	// What is under way at another issuer is that one's to settle.
+	// Another issuer may be committing some of it, and settles that itself.
 	if err := k.relay.all(ctx, false); err != nil {
 		return 0, at, err
 	}

@@ -92,3 +92,27 @@ func TestAnEdgeThatIsStoppedMeanwhile(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+// TestAnEdgeThatKeepsItsStateForOperators: before an upstream its state is not public.
+// What it reports to the issuer will do.
+func TestAnEdgeThatKeepsItsStateForOperators(t *testing.T) {
+	edge := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"code":"token_revoked","title":"Revoked","status":401}`)
+	}))
+	defer edge.Close()
+	found := examine(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/admin/v1/edges":
+			fmt.Fprintf(w, `{"edges":[{"id":"e-1","instance":"i","url":%q,"state":"fresh","epoch":"e","applied_seq":9,"store":"vouched"}],"epoch":"e","seq":9}`, edge.URL)
+		case "/admin/v1/sessions":
+			fmt.Fprint(w, `{"token_type":"Bearer","access_token":"a.b.c","session_id":"s"}`)
+		default:
+			fmt.Fprint(w, `{"revocation_id":"r","scope":"session","id":"s","status":"committed","seq":2}`)
+		}
+	})
+	if f := found["edge e-1"]; f.Result != OK || !strings.Contains(f.Text, "up to 9") {
+		t.Errorf("%+v, all: %v", f, found)
+	}
+}
